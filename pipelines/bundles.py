@@ -1,0 +1,92 @@
+"""Content-addressed files that a definition refers to: code bundles and settings slices. Pure but for reading `steps/`.
+
+A code bundle is a step's module, everything it imports from `steps`, and the non-Python files with the stem of one of
+them (`report.css` travels with `report.py`). Its address is the sha256 of its content, so that a running execution
+never sees new code and editing one step leaves the others cached.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = "steps"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Files below one content-addressed prefix: relative name to content."""
+
+    prefix: str
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 over names and contents."""
+        total = hashlib.sha256()
+        for name, content in sorted(self.files.items()):
+            total.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        return total.hexdigest()
+
+    @property
+    def uri(self) -> str:
+        """Return the S3 URI of the folder that holds the files."""
+        return f"{self.prefix}/{self.digest}"
+
+
+def entry_modules(root: Path) -> tuple[str, ...]:
+    """Return the modules of `steps/` that can be run as a step, by name."""
+    found = (path for path in sorted((root / PACKAGE).glob("*.py")) if "__main__" in path.read_text(encoding="utf-8"))
+    return tuple(path.stem for path in found)
+
+
+def code_bundle(root: Path, module: str, prefix: str) -> Bundle:
+    """Return the bundle of `steps.<module>`, found below the repository's `root`."""
+    modules = import_closure(root / PACKAGE, module)
+    paths = [root / PACKAGE / "__init__.py"]
+    for name in sorted(modules):
+        paths += sorted(p for p in (root / PACKAGE).glob(f"{name}.*") if p.is_file())
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    return Bundle(f"{prefix}/code/{module}", files)
+
+
+def import_closure(package: Path, module: str) -> frozenset[str]:
+    """Return the modules of the package that `module` imports, directly or not, itself included."""
+    known = {path.stem for path in package.glob("*.py")}
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in known:
+            continue
+        seen.add(name)
+        waiting += _imports(ast.parse((package / f"{name}.py").read_text(encoding="utf-8")))
+    return frozenset(seen)
+
+
+def _imports(tree: ast.Module) -> list[str]:
+    """Return the names after `steps.` in import statements and in module names written as text (`-m steps.fitting`)."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += _module_part(node.module)
+        elif isinstance(node, ast.Import):
+            found += [part for alias in node.names for part in _module_part(alias.name)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += _module_part(node.value)
+    return found
+
+
+def _module_part(name: str) -> list[str]:
+    head, dot, tail = name.partition(".")
+    return [tail.split(".")[0]] if head == PACKAGE and dot else []
+
+
+def settings_bundle(kind: str, text: str, prefix: str, file_name: str) -> Bundle:
+    """Return the bundle of one step kind's settings slice."""
+    return Bundle(f"{prefix}/settings/{kind}", {file_name: text.encode()})

@@ -1,0 +1,177 @@
+"""Compile settings and models to the canonical pipeline definition; CLI `python -m pipelines.compile`.
+
+The definition is JSON with sorted keys, checked against every service limit before anything is sent. Compiling needs
+no credentials, no network and no region. Besides the JSON it yields the bundles that the definition refers to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import sdk
+
+if TYPE_CHECKING:
+    from pipelines.bundles import Bundle
+    from pipelines.models import ModelSpec
+    from pipelines.parts import Blueprint
+    from pipelines.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_CONFIG = Path("config/pipeline-config.yml")
+NULL_IS_ABSENT = ("PipelineExperimentConfig", "MlflowConfig")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled definition: canonical JSON text, its sha256, and the files it refers to."""
+
+    text: str
+    sha256: str
+    bundles: tuple[Bundle, ...]
+    warnings: tuple[str, ...]
+
+
+def compile_pipeline(settings: Settings, models: tuple[ModelSpec, ...], *, local: bool = False) -> Compiled:
+    """Return the compiled definition of these models.
+
+    Args:
+        settings: the configuration.
+        models: what `pipelines.models` chose.
+        local: report the account's step ceiling as a warning, since the local engine has none.
+
+    Raises:
+        DefinitionError: a service limit or a mistake, every one with the setting to change.
+    """
+    from pipelines import limits
+    from pipelines.errors import DefinitionError
+
+    blueprint, bundles = draw(settings, models)
+    definition = _definition(blueprint)
+    problems, warnings = limits.check(definition), list[str]()
+    ceiling = limits.check_ceiling(definition, settings.step_ceiling)
+    (warnings if local else problems).extend(ceiling)
+    text = canonical(definition)
+    problems += limits.check_size(text)
+    if problems:
+        raise DefinitionError(*problems)
+    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, tuple(warnings))
+
+
+def draw(settings: Settings, models: tuple[ModelSpec, ...]) -> tuple[Blueprint, tuple[Bundle, ...]]:
+    """Return the blueprint of a pipeline and the bundles whose addresses it holds."""
+    from pipelines import bundles, slices
+    from pipelines.account import resolve_account
+    from steps import contract
+
+    account = resolve_account(settings)
+    prefix = account.prefix
+    code = {module: bundles.code_bundle(ROOT, module, prefix) for module in bundles.entry_modules(ROOT)}
+    parts = {
+        kind: bundles.settings_bundle(kind, contract.to_json(content), prefix, contract.SETTINGS_FILE)
+        for kind, content in slices.slices(settings, models, account.bucket).items()
+    }
+    with sdk.without_account(account.region):
+        from pipelines.parts import Blueprint
+    uris = ({k: b.uri for k, b in code.items()}, {k: b.uri for k, b in parts.items()})
+    return Blueprint(settings, models, account, *uris), (*code.values(), *parts.values())
+
+
+def _definition(blueprint: Blueprint) -> dict[str, Any]:
+    with sdk.quick_and_quiet(blueprint.account.region):
+        from sagemaker.core.workflow.pipeline_context import PipelineSession
+
+        from pipelines.definition import build
+
+        session = PipelineSession(default_bucket=blueprint.account.bucket)
+        definition: dict[str, Any] = json.loads(build(blueprint, session).definition())
+    return {k: v for k, v in definition.items() if not (v is None and k in NULL_IS_ABSENT)}
+
+
+def canonical(definition: Mapping[str, Any]) -> str:
+    """Return a definition in its one form: sorted keys, two spaces, text kept as UTF-8."""
+    return json.dumps(definition, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `python -m pipelines.compile`."""
+    line = argparse.ArgumentParser(
+        prog="python -m pipelines.compile",
+        description="Compile the configuration to the SageMaker pipeline definition, without AWS.",
+        epilog="Exit codes: 0 compiled, 2 bad usage, config or data.",
+    )
+    line.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="F", help="config file (default: %(default)s)"
+    )
+    line.add_argument("--env", metavar="NAME", help="overlay: the config file's <stem>.<NAME>.yml beside it")
+    line.add_argument("--raw", metavar="FOLDER", help="raw folder from which segments are discovered")
+    line.add_argument(
+        "--lock", action="store_true", help="write the discovered segments to the lock file people commit"
+    )
+    line.add_argument("--output", type=Path, metavar="F", help="write the definition to this file instead of stdout")
+    return line
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    arguments = parser().parse_args(argv)
+    from pipelines.errors import PipelineError
+
+    try:
+        _run(arguments)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the CLI's one line
+        return 2
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from pipelines import settings
+
+    config = settings.load(arguments.config, arguments.env)
+    chosen = choose(config, arguments.config, arguments.raw, frozen=True)
+    if arguments.lock:
+        _write_lock(config, arguments)
+        return
+    compiled = compile_pipeline(config, chosen)
+    if arguments.output:
+        arguments.output.write_text(compiled.text, encoding="utf-8")
+        print(f"{arguments.output}: sha256 {compiled.sha256}", file=sys.stderr)  # noqa: T201
+    else:
+        sys.stdout.write(compiled.text)
+
+
+def _write_lock(config: Settings, arguments: argparse.Namespace) -> None:
+    from pipelines import discovery, models
+    from pipelines.errors import SettingsError
+
+    if not arguments.raw:
+        raise SettingsError("--lock: needs the data; give the raw folder with --raw FOLDER")
+    path = models.lock_path(arguments.config, config.pipeline.name)
+    path.write_text(models.dump_lock(config, discovery.count_segments(config, Path(arguments.raw))), encoding="utf-8")
+    print(f"wrote {path}; commit it", file=sys.stderr)  # noqa: T201
+
+
+def choose(config: Settings, path: Path, raw: str | None, *, frozen: bool) -> tuple[ModelSpec, ...]:
+    """Return the models of a definition: discovered in `raw` where given, else listed, else from the lock file.
+
+    `frozen` asks for the form of a definition that outlives this data: it always has a pooled model.
+    """
+    from pipelines import discovery, models
+    from pipelines.settings import Segments
+
+    if raw:
+        return models.choose_models(config, discovery.count_segments(config, Path(raw)), always_pooled=frozen)
+    if isinstance(config.models, Segments):
+        return models.read_lock(config, models.lock_path(path, config.pipeline.name))
+    return models.choose_models(config, None, always_pooled=frozen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

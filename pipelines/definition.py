@@ -1,0 +1,372 @@
+"""The pipeline as the SageMaker SDK sees it: a blueprint becomes a `Pipeline`, one short function per kind of step.
+
+Pure construction: no call leaves the machine. `build` reads as the graph; both tails of the gate come from `_tail`,
+because SageMaker cannot join two branches of a ConditionStep.
+To add a step, write one more line in `build` with `processing_step` or `lambda_step` (README, "Customise").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sagemaker.core.shapes import ProcessingInput
+from sagemaker.core.workflow.conditions import ConditionLessThanOrEqualTo
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import JsonGet
+from sagemaker.core.workflow.parameters import (
+    ParameterBoolean,
+    ParameterFloat,
+    ParameterInteger,
+    ParameterString,
+)
+from sagemaker.core.workflow.pipeline_context import PipelineSession
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
+from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from pipelines import slices
+from pipelines.models import ModelSpec
+from pipelines.parts import (
+    Bench,
+    Blueprint,
+    Job,
+    Value,
+    cached,
+    given,
+    join,
+    lambda_step,
+    made,
+    processing_step,
+    text,
+    text_outputs,
+    uri_of,
+)
+from pipelines.settings import Settings
+from steps import contract as c
+
+
+def build(blueprint: Blueprint, session: PipelineSession) -> Pipeline:
+    """Return the pipeline of a blueprint: the graph, in the order in which its steps can start."""
+    bench = Bench(blueprint, session, _parameters(blueprint.settings))
+    started = _notify(bench, c.NOTIFY_STARTED, c.STARTED, {}, [])
+    training = _prepare_training(bench)
+    prediction = _prepare_prediction(bench, training)
+    trains = {model.slug: _train(bench, model, training) for model in blueprint.models}
+    judge = _judge(bench, trains)
+    trained = _notify(bench, c.NOTIFY_TRAINED, c.TRAINED_MAIL, {c.KEY_VERDICTS: judge_verdicts(judge)}, [judge])
+    upstream = Upstream(training, prediction, trains, judge)
+    gate = _gate(bench, upstream, _fresh_branch(bench, upstream), _fallback_branch(bench, upstream))
+    return Pipeline(
+        name=blueprint.settings.pipeline.name,
+        parameters=list(bench.parameters.values()),
+        steps=[started, training, prediction, *trains.values(), judge, trained, gate],
+        sagemaker_session=session,
+        pipeline_experiment_config=None,
+    )
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The steps before the gate, to which both branches refer."""
+
+    training: ProcessingStep
+    prediction: ProcessingStep
+    trains: Mapping[str, ProcessingStep]
+    judge: LambdaStep
+
+
+def _parameters(settings: Settings) -> dict[str, Value]:
+    mae = settings.gate.mae if settings.gate.mae is not None else c.UNLIMITED_MAE
+    own = [
+        ParameterString(c.RAW_DATA_URI),
+        ParameterString(c.TRAIN_DATA_VERSION),
+        ParameterString(c.PREDICT_DATA_VERSION),
+        ParameterFloat(c.MAE_THRESHOLD, default_value=mae),
+        ParameterString(c.FALLBACK_POLICY, default_value=settings.fallback.policy, enum_values=["all", "per_model"]),
+        ParameterInteger(c.TRAIN_TIME_LIMIT, default_value=settings.training.time_limit),
+    ]
+    users = [_user_parameter(name, value) for name, value in sorted(settings.parameters.items())]
+    return {parameter.name: parameter for parameter in [*own, *users]}
+
+
+def _user_parameter(name: str, value: str | float | bool) -> Value:
+    kinds = {bool: ParameterBoolean, int: ParameterInteger, float: ParameterFloat, str: ParameterString}
+    return kinds[type(value)](name, default_value=value)
+
+
+def _prepare_training(bench: Bench) -> ProcessingStep:
+    blueprint, settings = bench.blueprint, bench.settings
+    return processing_step(
+        bench,
+        c.PREPARE_TRAINING,
+        _prepare_job(bench, slices.PREPARE_TRAINING, "training", c.TRAIN_DATA_VERSION),
+        _raw_inputs(bench, c.TRAIN_DATA_VERSION),
+        [
+            made(c.OUT_TRAIN, blueprint.execution_uri("prepare-training", "train")),
+            made(c.OUT_SCHEMA, blueprint.execution_uri("prepare-training", "schema")),
+        ],
+        cache_config=cached(settings),
+        description="Read the raw training files, type them once, split off the holdout, one folder per model",
+    )
+
+
+def _prepare_job(bench: Bench, slice_kind: str, mode: str, version: str) -> Job:
+    arguments = (mode, "--version", bench.parameters[version], "--raw", bench.parameters[c.RAW_DATA_URI])
+    image = bench.blueprint.account.processing_image
+    return Job("prepare", image, bench.settings.instances.prepare, slice_kind, arguments)
+
+
+def _raw_inputs(bench: Bench, version: str) -> list[ProcessingInput]:
+    """Mount the files that the manifest of a data version lists, and no other file of the raw folder."""
+    folder = join(bench.blueprint.account.prefix, "manifests", bench.parameters[version])
+    files = join(bench.blueprint.account.prefix, "manifests", bench.parameters[version], c.FILES_FILE)
+    return [given(c.IN_MANIFEST, folder), given(c.IN_RAW, files, manifest=True)]
+
+
+def _prepare_prediction(bench: Bench, training: ProcessingStep) -> ProcessingStep:
+    return processing_step(
+        bench,
+        c.PREPARE_PREDICTION,
+        _prepare_job(bench, slices.PREPARE_PREDICTION, "prediction", c.PREDICT_DATA_VERSION),
+        [*_raw_inputs(bench, c.PREDICT_DATA_VERSION), given(c.IN_SCHEMA, uri_of(training, c.OUT_SCHEMA))],
+        [made(c.OUT_PREDICT, bench.blueprint.execution_uri("prepare-prediction", "predict"))],
+        cache_config=cached(bench.settings),
+        description="Read the raw prediction files with the types of the training data, one folder per model",
+    )
+
+
+def _train(bench: Bench, model: ModelSpec, training: ProcessingStep) -> ProcessingStep:
+    blueprint, settings = bench.blueprint, bench.settings
+    limit = ("--time-limit", text(bench.parameters[c.TRAIN_TIME_LIMIT]))
+    image, instance = blueprint.account.autogluon_image, settings.instances.train
+    name = f"{c.TRAIN}-{model.slug}"
+    return processing_step(
+        bench,
+        name,
+        Job("train", image, instance, slices.train_kind(model.slug), limit, model.slug),
+        [given(c.IN_PREPARED, join(uri_of(training, c.OUT_TRAIN), model.slug), model.slug)],
+        [
+            made(c.OUT_MODEL, blueprint.execution_uri("train", model.slug, "model")),
+            made(c.OUT_EVALUATION, blueprint.execution_uri("train", model.slug, "evaluation")),
+        ],
+        property_files=[_evaluation_file(model)],
+        cache_config=cached(settings) if settings.training.on_transient_failure == "fail" else None,
+        description=f"Train AutoGluon on the rows of {model.name} and measure its MAE on the holdout",
+    )
+
+
+def _evaluation_file(model: ModelSpec) -> PropertyFile:
+    return PropertyFile(
+        name=f"Evaluation-{model.slug}",
+        output_name=c.OUT_EVALUATION,
+        path=f"{model.slug}/{c.EVALUATION_FILE}",
+    )
+
+
+def _judge(bench: Bench, trains: Mapping[str, ProcessingStep]) -> LambdaStep:
+    inputs = {
+        c.KEY_THRESHOLD: bench.parameters[c.MAE_THRESHOLD],
+        c.KEY_OUTPUT: bench.blueprint.execution_uri("judge"),
+        **_evaluations(trains),
+    }
+    outputs = [LambdaOutput(c.OUT_REJECTED, LambdaOutputTypeEnum.Integer), *text_outputs(c.OUT_VERDICTS)]
+    description = "Apply every rule of the gate to every model's evaluation and write verdicts.json"
+    return lambda_step(bench, c.JUDGE, c.LAMBDA_JUDGE, inputs, outputs=outputs, description=description)
+
+
+def judge_verdicts(judge: LambdaStep) -> Value:
+    """Return the reference to the URI of verdicts.json."""
+    return judge.properties.Outputs[c.OUT_VERDICTS]
+
+
+def _evaluations(trains: Mapping[str, ProcessingStep]) -> dict[str, Value]:
+    return {c.evaluation_key(slug): uri_of(step, c.OUT_EVALUATION) for slug, step in trains.items()}
+
+
+def _artifacts(trains: Mapping[str, ProcessingStep]) -> dict[str, Value]:
+    return {c.model_key(slug): uri_of(step, c.OUT_MODEL) for slug, step in trains.items()}
+
+
+def _notify(bench: Bench, name: str, kind: str, inputs: Mapping[str, Value], depends_on: list[Any]) -> LambdaStep:
+    inputs = {
+        c.KEY_KIND: kind,
+        c.KEY_STARTED: ExecutionVariables.START_DATETIME,
+        **{key: bench.parameters[key] for key in (c.RAW_DATA_URI, c.TRAIN_DATA_VERSION, c.PREDICT_DATA_VERSION)},
+        **inputs,
+    }
+    description = (
+        f"Mail the team that the run has {kind}" if kind != c.TRAINED_MAIL else "Mail each model's MAE and verdict"
+    )
+    more = {"depends_on": depends_on} if depends_on else {}
+    outputs = text_outputs(c.OUT_SENT)
+    return lambda_step(bench, name, c.LAMBDA_NOTIFY, inputs, outputs=outputs, description=description, **more)
+
+
+def _gate(bench: Bench, upstream: Upstream, fresh: list[Any], fallback: list[Any]) -> ConditionStep:
+    """Send the run to the fresh models only if every model's MAE holds and Judge rejected none."""
+    conditions = [_mae_condition(bench, model, upstream) for model in bench.blueprint.models]
+    rejected = upstream.judge.properties.Outputs[c.OUT_REJECTED]
+    return ConditionStep(
+        c.GATE,
+        conditions=[*conditions, ConditionLessThanOrEqualTo(left=rejected, right=0)],
+        if_steps=fresh,
+        else_steps=fallback,
+        display_name=c.GATE,
+        description="MAE of each model within its threshold, and no model rejected by any other rule",
+    )
+
+
+def _mae_condition(bench: Bench, model: ModelSpec, upstream: Upstream) -> ConditionLessThanOrEqualTo:
+    own = bench.settings.threshold_of(model.name)
+    mae = JsonGet(
+        step_name=upstream.trains[model.slug].name,
+        property_file=_evaluation_file(model),
+        json_path=c.MAE_PATH,
+    )
+    return ConditionLessThanOrEqualTo(left=mae, right=own if own is not None else bench.parameters[c.MAE_THRESHOLD])
+
+
+def _fresh_branch(bench: Bench, upstream: Upstream) -> list[Any]:
+    image = bench.blueprint.account.autogluon_image
+    infers = []
+    for model in bench.blueprint.models:
+        artifact = join(uri_of(upstream.trains[model.slug], c.OUT_MODEL), model.slug, c.MODEL_FILE)
+        infers.append(_infer(bench, upstream, Served(model, image, artifact)))
+    tail = _tail(bench, upstream, "", infers)
+    return [*infers, *tail, _register(bench, upstream, "", [tail[0]])]
+
+
+def _fallback_branch(bench: Bench, upstream: Upstream) -> list[Any]:
+    models = bench.blueprint.models
+    register = _register(bench, upstream, c.FALLBACK, [])
+    decides = [_decide(bench, upstream, first, register) for first in range(0, len(models), c.DECIDE_WIDTH)]
+    infers = []
+    for position, model in enumerate(models):
+        outputs = decides[position // c.DECIDE_WIDTH].properties.Outputs
+        artifact, image = (outputs[name] for name in c.decide_outputs(position % c.DECIDE_WIDTH))
+        decision = given(c.IN_DECISION, outputs[c.OUT_DECISION])
+        infers.append(_infer(bench, upstream, Served(model, image, artifact, c.FALLBACK, (decision,))))
+    decisions = given(c.IN_DECISION, decides[0].properties.Outputs[c.OUT_DECISIONS])
+    return [register, *decides, *infers, *_tail(bench, upstream, c.FALLBACK, infers, [decisions])]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model with the artifact that scores its rows and the image the artifact loads in."""
+
+    model: ModelSpec
+    image: Value
+    artifact: Value
+    suffix: str = ""
+    inputs: tuple[ProcessingInput, ...] = ()
+
+
+def _infer(bench: Bench, upstream: Upstream, served: Served) -> ProcessingStep:
+    model, instance = served.model, bench.settings.instances.infer
+    return processing_step(
+        bench,
+        f"{c.INFER}{served.suffix}-{model.slug}",
+        Job("infer", served.image, instance, slices.infer_kind(model.slug), (), model.slug),
+        [
+            given(c.IN_PREDICT, join(uri_of(upstream.prediction, c.OUT_PREDICT), model.slug), model.slug),
+            given(c.IN_MODEL, served.artifact),
+            given(c.IN_EVALUATION, uri_of(upstream.trains[model.slug], c.OUT_EVALUATION)),
+            *served.inputs,
+        ],
+        [made(c.OUT_PREDICTIONS, bench.blueprint.execution_uri(f"infer{served.suffix.lower()}"))],
+        description=f"Predict the rows of {model.name}, streamed in batches",
+    )
+
+
+def _tail(
+    bench: Bench, upstream: Upstream, suffix: str, infers: list[Any], inputs: Sequence[ProcessingInput] = ()
+) -> list[Any]:
+    """Return the end of a branch: join the predictions, then mail."""
+    post = _postprocess(bench, upstream, suffix, infers, inputs)
+    results = {
+        c.KEY_PREDICTIONS: uri_of(post, c.OUT_PREDICTIONS),
+        c.KEY_VERDICTS: judge_verdicts(upstream.judge),
+    }
+    return [post, _notify(bench, c.NOTIFY_FINISHED + suffix, c.FINISHED, results, [post])]
+
+
+def _postprocess(
+    bench: Bench, upstream: Upstream, suffix: str, infers: list[Any], inputs: Sequence[ProcessingInput]
+) -> ProcessingStep:
+    """Take the URI that all Infer steps of the branch share from the first, and wait for all of them."""
+    train, predict = uri_of(upstream.training, c.OUT_TRAIN), uri_of(upstream.prediction, c.OUT_PREDICT)
+    image, instance = bench.blueprint.account.processing_image, bench.settings.instances.postprocess
+    return processing_step(
+        bench,
+        c.POSTPROCESS + suffix,
+        Job("postprocess", image, instance, slices.POSTPROCESS, _postprocess_arguments(bench)),
+        [
+            given(c.IN_INFERENCE, uri_of(infers[0], c.OUT_PREDICTIONS)),
+            given(c.IN_VERDICTS, judge_verdicts(upstream.judge)),
+            given(c.IN_TRAIN_DATA, join(train, c.DATA_FILE)),
+            given(c.IN_PREDICT_DATA, join(predict, c.DATA_FILE)),
+            *inputs,
+        ],
+        [made(c.OUT_PREDICTIONS, bench.blueprint.execution_uri("predictions"))],
+        depends_on=list(infers),
+        description="Join the predictions in the order of the prediction files; write summary and report",
+    )
+
+
+def _postprocess_arguments(bench: Bench) -> tuple[Value, ...]:
+    parameters = bench.parameters
+    return (
+        "--execution",
+        ExecutionVariables.PIPELINE_EXECUTION_ID,
+        "--raw",
+        parameters[c.RAW_DATA_URI],
+        "--train-version",
+        parameters[c.TRAIN_DATA_VERSION],
+        "--predict-version",
+        parameters[c.PREDICT_DATA_VERSION],
+    )
+
+
+def _register(bench: Bench, upstream: Upstream, suffix: str, depends_on: list[Any]) -> LambdaStep:
+    inputs = {
+        c.KEY_VERDICTS: judge_verdicts(upstream.judge),
+        c.KEY_REGISTRY: f"{bench.blueprint.account.prefix}/registry",
+        c.KEY_IMAGE: bench.blueprint.account.autogluon_image,
+        c.TRAIN_DATA_VERSION: bench.parameters[c.TRAIN_DATA_VERSION],
+        **_artifacts(upstream.trains),
+        **_evaluations(upstream.trains),
+    }
+    outputs = [LambdaOutput(c.OUT_REGISTERED, LambdaOutputTypeEnum.Integer)]
+    more = {"depends_on": depends_on} if depends_on else {}
+    description = "Register every model that trained, with its verdict"
+    name = c.REGISTER_MODELS + suffix
+    return lambda_step(bench, name, c.LAMBDA_REGISTER, inputs, outputs=outputs, description=description, **more)
+
+
+def _decide(bench: Bench, upstream: Upstream, first: int, register: LambdaStep) -> LambdaStep:
+    number = first // c.DECIDE_WIDTH + 1
+    here = len(bench.blueprint.models[first : first + c.DECIDE_WIDTH])
+    inputs = {
+        c.KEY_POLICY: bench.parameters[c.FALLBACK_POLICY],
+        c.KEY_VERDICTS: judge_verdicts(upstream.judge),
+        c.KEY_OUTPUT: bench.blueprint.execution_uri("decide"),
+        c.KEY_PREDICT: uri_of(upstream.prediction, c.OUT_PREDICT),
+        c.KEY_IMAGE: bench.blueprint.account.autogluon_image,
+        c.KEY_FIRST: first,
+        **_artifacts(upstream.trains),
+        **_evaluations(upstream.trains),
+    }
+    names = [name for position in range(here) for name in c.decide_outputs(position)]
+    return lambda_step(
+        bench,
+        c.DECIDE if number == 1 else f"{c.DECIDE}-{number}",
+        c.LAMBDA_DECIDE,
+        inputs,
+        outputs=text_outputs(c.OUT_DECISION, c.OUT_DECISIONS, *names),
+        depends_on=[register],
+        description="Choose the model that serves each segment: fresh, registered default, or none",
+    )

@@ -1,0 +1,68 @@
+"""Count the rows of each segment in a raw folder, by running `steps.segments` as a process of its own.
+
+The operator's side does not read data itself; the process has the same code and libraries as the steps.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pipelines import slices
+from pipelines.errors import DataError
+from pipelines.models import Census
+from pipelines.settings import Model, Segments, Settings
+from steps import contract
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def count_segments(settings: Settings, raw: Path) -> Census:
+    """Return the rows of each segment (or listed model) in the raw folder's training and prediction files.
+
+    Raises:
+        DataError: the folder is missing, or its files cannot be read as the settings promise.
+    """
+    if not raw.is_dir():
+        raise DataError(f"{raw}: no such raw folder; give the folder with the raw files with --raw")
+    with tempfile.TemporaryDirectory() as folder:
+        request = Path(folder) / "request.json"
+        request.write_text(contract.to_json(_request(settings)), encoding="utf-8")
+        command = [
+            sys.executable,
+            "-m",
+            "steps.segments",
+            "--settings",
+            str(request),
+            "--raw",
+            str(raw.resolve()),
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode == 2:
+        raise DataError(*done.stderr.strip().splitlines())
+    if done.returncode:
+        raise RuntimeError(f"steps.segments ended with {done.returncode}:\n{done.stderr}")
+    return Census.from_json(json.loads(done.stdout))
+
+
+def _request(settings: Settings) -> dict[str, object]:
+    data = settings.data
+    return {
+        "glob_train": list(data.train),
+        "glob_predict": list(data.predict),
+        "label": data.label,
+        "id": data.id,
+        "delimiter": data.delimiter,
+        "segment": slices.segment_column(settings),
+        "min_rows": settings.min_rows,
+        "models": None if isinstance(settings.models, Segments) else [_listed(model) for model in settings.models],
+    }
+
+
+def _listed(model: Model) -> dict[str, object]:
+    where = {column: list(values) for column, values in model.where.items()} if model.where else None
+    globs = {"train": model.train and list(model.train), "predict": model.predict and list(model.predict)}
+    return {"name": model.name, "slug": model.name, "where": where, **globs, "pooled": False}

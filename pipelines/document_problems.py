@@ -1,0 +1,188 @@
+"""What can be wrong with a config document, as sentences with key paths: YAML reading, merging and error texts.
+
+Used by `settings` alone; holds no setting itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import typing
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipelines.errors import SettingsError
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a mapping with the same key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for key, count in Counter(map(str, keys)).items() if count > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {twice[0]!r} stands twice in one mapping", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        SettingsError: the file is missing, not YAML, or not a mapping.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a safe loader
+    except FileNotFoundError:
+        raise SettingsError(_missing_file(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path}: cannot be read ({error.__class__.__name__}); expected a UTF-8 YAML file"
+        ) from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: {_describe_yaml(error)}") from error
+    if not isinstance(document, dict):
+        raise SettingsError(f"{path}: expected a mapping of settings such as 'data: {{label: y, id: id}}'")
+    return document
+
+
+def _missing_file(path: Path) -> str:
+    there = sorted(str(p) for p in path.parent.glob("*.yml")) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(str(path), there, 1, 0.5)
+    return f"{path}: no such config file" + (f"; did you mean {near[0]}?" if near else "; give one with --config")
+
+
+def _describe_yaml(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"{where}not valid YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}"
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the overlay's keys put over it, mapping by mapping."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def resolve_models(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the document with `models` in one of its two forms, and what is wrong with that form."""
+    models = document.get("models")
+    if models is None or isinstance(models, list) or (isinstance(models, Mapping) and "by" in models):
+        return dict(document), []
+    hint = "models: expected {by: COLUMN} or a list of {name, where} or {name, train, predict}"
+    return {**document, "models": {"by": "?"}}, [hint]
+
+
+def structural_problems(document: Mapping[str, Any]) -> list[str]:
+    """Return problems of the models list that need more than one of its items."""
+    models = document.get("models")
+    if not isinstance(models, list):
+        return []
+    if not models:
+        return ["models: the list is empty; expected at least one model, or {by: COLUMN}"]
+    items = [(i, item) for i, item in enumerate(models) if isinstance(item, Mapping)]
+    return [*_duplicate_names(items), *_missing_rows(items), *_equal_filters(items)]
+
+
+def _duplicate_names(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str]:
+    count = Counter(str(item.get("name")) for _, item in items if item.get("name") is not None)
+    for name, n in count.items():
+        if n > 1:
+            yield f"models: the name {name!r} stands {n} times; each model needs a name of its own"
+    for i, item in items:
+        text = item.get("name")
+        if isinstance(text, str) and (not text.strip() or any(ord(c) < 32 for c in text)):
+            yield f"models[{i}].name: expected readable text without control characters"
+
+
+def _missing_rows(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str]:
+    for i, item in items:
+        if not any(item.get(key) for key in ("where", "train", "predict")):
+            yield f"models[{i}]: has no rows; give where: {{column: value}}, or train: and predict: globs"
+        if bool(item.get("train")) != bool(item.get("predict")):
+            yield f"models[{i}]: has only one of train: and predict:; give both globs or neither"
+
+
+def _equal_filters(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for i, item in items:
+        key = repr((item.get("where"), item.get("train"), item.get("predict")))
+        if any(item.get(k) for k in ("where", "train")) and key in seen:
+            yield f"models[{i}]: selects the same rows as models[{seen[key]}]; a row may belong to one model only"
+        seen.setdefault(key, i)
+
+
+def schema_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return pydantic's findings as sentences with key paths and the nearest legal key."""
+    legal = sorted(legal_keys(model))
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        location = tuple(part for part in item["loc"] if not _is_union_branch(part))
+        found.append(f"{_path(location)}: {_sentence(item, location, legal)}")
+    return found
+
+
+def _is_union_branch(part: str | int) -> bool:
+    return isinstance(part, str) and (part == "Segments" or part.startswith(("tuple[", "function-")))
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _sentence(item: Any, location: tuple[str | int, ...], legal: list[str]) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown key{_nearest(location, legal)}"
+    if kind == "missing":
+        return "missing; this setting has no default"
+    if kind == "literal_error":
+        return f"expected one of {context.get('expected')}"
+    if kind == "string_pattern_mismatch":
+        return f"does not have the form {context.get('pattern')}"
+    return str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+
+
+def _nearest(location: tuple[str | int, ...], legal: list[str]) -> str:
+    key = str(location[-1])
+    parent = _path(tuple("*" if isinstance(p, int) else p for p in location[:-1]))
+    siblings = [path for path in legal if path.rpartition(".")[0] == parent]
+    for candidates in (siblings, legal):
+        names = {path.rpartition(".")[2]: path for path in reversed(candidates)}
+        near = difflib.get_close_matches(key, names, 1, 0.6)
+        if near:
+            return f"; did you mean {names[near[0]]}?"
+    return f"; legal here: {', '.join(path.rpartition('.')[2] for path in siblings)}" if siblings else ""
+
+
+def legal_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the path of every key of a settings model, list items and free names as `*`."""
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{name}"
+        yield path
+        for inner, step in _models_in(field.annotation):
+            yield from legal_keys(inner, f"{path}{step}.")
+
+
+def _models_in(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        yield annotation, ""
+        return
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    many = origin in (tuple, list, dict)
+    for argument in arguments:
+        for inner, step in _models_in(argument):
+            yield inner, ".*" + step if many and origin is dict else ("[*]" + step if many else step)

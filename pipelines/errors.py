@@ -1,0 +1,78 @@
+"""Every error of this package that is the user's to mend; anything else is a bug and keeps its traceback.
+
+PipelineError               base: a CLI prints it and exits with 2
++- SettingsError            the config file, an overlay or a lock file
++- DefinitionError          a compiled definition: unknown type, dangling reference, service limit
++- ParameterError           values given for pipeline parameters
++- DataError                raw data: missing folder, no file for a glob, wrong columns
++- WorkspaceError           an s3:// URI or a path that does not belong where it points
++- ExecutionError           an execution that cannot be started, resumed or found
+   +- LaunchError           a job that could not be started; `kind` decides whether a retry policy applies
++- RegistryError            a model or a version that the registry does not hold
+
+Depends on nothing, so that every part of the package may import it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PipelineError(Exception):
+    """One or more problems, each a sentence that says what was found, what was expected and what to do.
+
+    `problems` holds them one by one; `str()` joins them, one per line.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems: tuple[str, ...] = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class SettingsError(PipelineError):
+    """The configuration cannot be used as it stands."""
+
+
+class DefinitionError(PipelineError):
+    """A definition holds something that the service or the local engine would refuse."""
+
+
+class ParameterError(PipelineError):
+    """Values for pipeline parameters are missing, unknown or of the wrong type."""
+
+
+class DataError(PipelineError):
+    """The raw data are missing or do not have the form that the settings promise."""
+
+
+class WorkspaceError(PipelineError):
+    """A URI or a path does not lie where the workspace allows it."""
+
+
+class ExecutionError(PipelineError):
+    """An execution cannot be started, resumed or found."""
+
+
+class LaunchError(ExecutionError):
+    """A step's job could not be started; nothing of the step's own code ran.
+
+    `kind` is the exception type that a retry policy names, such as `SageMaker.JOB_INTERNAL_ERROR`.
+    """
+
+    def __init__(self, problem: str, kind: str = "SageMaker.JOB_INTERNAL_ERROR") -> None:
+        super().__init__(problem)
+        self.kind = kind
+
+
+class RegistryError(PipelineError):
+    """The model registry does not hold what was asked for."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the closest of `names`, or nothing where none is close."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

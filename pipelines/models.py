@@ -1,0 +1,170 @@
+"""Which models an execution has: settings and counted segments become an ordered tuple of ModelSpec. Pure.
+
+With `models: {by: COLUMN}` the segments come from the data (discovered by `steps.segments`) or from the committed
+lock file; with an explicit list they come from the config. The lock makes the definition a function of the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.errors import DataError, SettingsError
+from pipelines.settings import Model, Segments, Settings
+from steps import contract
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model: its name and slug, and the filter or globs that give it its rows."""
+
+    name: str
+    slug: str
+    where: Mapping[str, tuple[str, ...]] | None = None
+    train: tuple[str, ...] | None = None
+    predict: tuple[str, ...] | None = None
+    pooled: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that the steps read (`M` of the settings slices)."""
+        where = {column: list(values) for column, values in self.where.items()} if self.where else None
+        globs = {"train": self.train and list(self.train), "predict": self.predict and list(self.predict)}
+        return {"name": self.name, "slug": self.slug, "where": where, **globs, "pooled": self.pooled}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A value of the segment column and its rows: with a label to train on, and to predict."""
+
+    value: str
+    train_rows: int
+    predict_rows: int
+
+
+@dataclass(frozen=True)
+class Census:
+    """Segments counted in the raw data, and the rows that belong to none of the models."""
+
+    segments: tuple[Segment, ...]
+    unmatched: Segment
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Census:
+        """Read what `steps.segments` prints."""
+        key = "segments" if found.get("segments") else "models"
+        rows = tuple(
+            Segment(item.get("value", item.get("name")), item["train_rows"], item["predict_rows"])
+            for item in found.get(key, ())
+        )
+        rest = found.get("null" if key == "segments" else "unmatched") or {}
+        return cls(rows, Segment("", rest.get("train_rows", 0), rest.get("predict_rows", 0)))
+
+
+def choose_models(settings: Settings, census: Census | None, always_pooled: bool = False) -> tuple[ModelSpec, ...]:
+    """Return the models of an execution, in the order of their names; the pooled one last.
+
+    Args:
+        settings: the configuration.
+        census: rows per segment; needed where segments are discovered.
+        always_pooled: keep a pooled model even if no row needs it now (a lock for AWS does).
+
+    Raises:
+        DataError: no segment has enough rows and no pooled model may stand in.
+        SettingsError: an override names a segment that is not in the data.
+    """
+    own = _own_models(settings, census)
+    names = [model.name for model in own]
+    pooled = settings.rest == "pooled" and (always_pooled or _has_rest(census, names))
+    if not own and not pooled:
+        raise DataError(_no_model(settings))
+    if isinstance(settings.models, Segments):
+        _check_overrides(settings.models, names, census)
+    return _with_slugs(own + ([_pooled_model()] if pooled else []), settings.pipeline.name)
+
+
+def _own_models(settings: Settings, census: Census | None) -> list[Model]:
+    if not isinstance(settings.models, Segments):
+        return list(settings.models)
+    if census is None:
+        raise SettingsError(
+            f"models.by: the segments of {settings.models.by!r} are not known; give the data with --raw FOLDER, or "
+            "write the lock file with: python -m pipelines.compile --raw FOLDER --lock"
+        )
+    column = settings.models.by
+    large = [segment.value for segment in census.segments if segment.train_rows >= settings.min_rows]
+    return [Model(name=value, where={column: (value,)}) for value in sorted(large)]
+
+
+def _has_rest(census: Census | None, own: list[str]) -> bool:
+    """Tell whether any row belongs to no model of its own."""
+    if census is None:
+        return False
+    small = [s for s in census.segments if s.value not in own]
+    return any(s.train_rows or s.predict_rows for s in [*small, census.unmatched])
+
+
+def _pooled_model() -> Model:
+    return Model.model_construct(name=contract.POOLED_NAME, where=None, train=None, predict=None)
+
+
+def _with_slugs(models: list[Model], pipeline: str) -> tuple[ModelSpec, ...]:
+    slugs = contract.slugs([model.name for model in models], pipeline)
+    return tuple(
+        ModelSpec(m.name, slugs[m.name], m.where, m.train, m.predict, m.name == contract.POOLED_NAME) for m in models
+    )
+
+
+def _no_model(settings: Settings) -> str:
+    return (
+        f"no segment has min_rows ({settings.min_rows}) training rows and rest is {settings.rest!r}; lower min_rows, "
+        "or set rest: pooled"
+    )
+
+
+def _check_overrides(models: Segments, names: list[str], census: Census | None) -> None:
+    unknown = sorted(set(models.overrides) - {*names, contract.POOLED_NAME})
+    if unknown and census is not None:
+        shown = ", ".join(names[:10])
+        raise SettingsError(
+            *(f"models.overrides: no model is called {name!r}; there are {shown}" for name in unknown),
+        )
+
+
+def lock_path(config: Path, pipeline: str) -> Path:
+    """Return where the committed list of segments of a pipeline lies: beside its config."""
+    return config.parent / f"{pipeline}.segments.lock.yml"
+
+
+def dump_lock(settings: Settings, census: Census) -> str:
+    """Return the lock file's text: the segments with a model of their own, and whether there is a pooled one."""
+    models = choose_models(settings, census, always_pooled=True)
+    column = settings.models.by if isinstance(settings.models, Segments) else None
+    lock = {
+        "column": column,
+        "segments": [m.name for m in models if not m.pooled],
+        "pooled": settings.rest == "pooled",
+    }
+    head = "# Segments of the pipeline, frozen for AWS. Written by: python -m pipelines.compile --raw FOLDER --lock\n"
+    return head + yaml.safe_dump(lock, allow_unicode=True, sort_keys=False)
+
+
+def read_lock(settings: Settings, path: Path) -> tuple[ModelSpec, ...]:
+    """Return the models that a lock file names.
+
+    Raises:
+        SettingsError: the file is missing, malformed, or made for another column.
+    """
+    if not path.exists():
+        raise SettingsError(
+            f"{path}: no lock file; write it with: python -m pipelines.compile --raw FOLDER --lock (or give --raw)"
+        )
+    lock = yaml.safe_load(path.read_text(encoding="utf-8"))
+    column = settings.models.by if isinstance(settings.models, Segments) else None
+    if not isinstance(lock, dict) or lock.get("column") != column or not isinstance(lock.get("segments"), list):
+        raise SettingsError(f"{path}: was not written for models.by {column!r}; write it again with --lock")
+    rows = tuple(Segment(str(value), settings.min_rows, 0) for value in lock["segments"])
+    return choose_models(settings, Census(rows, Segment("", 0, 0)), always_pooled=True)

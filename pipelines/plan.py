@@ -1,0 +1,68 @@
+"""What an execution would do, before anything is spent: segments with their rows, models, and the number of steps. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.models import Census, ModelSpec, Segment
+from pipelines.settings import Settings
+
+
+@dataclass(frozen=True)
+class Line:
+    """One segment of the data: its slug where it has a model of its own, rows, and which model it gets."""
+
+    segment: str
+    slug: str
+    train_rows: int
+    predict_rows: int
+    model: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Segments and the shape of the definition."""
+
+    lines: tuple[Line, ...]
+    steps: int
+    step_ceiling: int
+    models: int
+
+
+def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, definition: str) -> Plan:
+    """Return the plan of an execution."""
+    own = {model.name: model.slug for model in models if not model.pooled}
+    pooled = next((model for model in models if model.pooled), None)
+    rest = f"pooled ({pooled.slug})" if pooled else settings.rest
+    lines = [_line(segment, own, rest) for segment in census.segments]
+    if census.unmatched.train_rows or census.unmatched.predict_rows:
+        lines.append(Line("(empty)", "-", census.unmatched.train_rows, census.unmatched.predict_rows, rest))
+    count = sum(1 for _ in _steps(json.loads(definition)["Steps"]))
+    return Plan(tuple(lines), count, settings.step_ceiling, len(models))
+
+
+def _line(segment: Segment, own: Mapping[str, str], rest: str) -> Line:
+    model = "own" if segment.value in own else rest
+    return Line(segment.value, own.get(segment.value, "-"), segment.train_rows, segment.predict_rows, model)
+
+
+def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
+    for step in steps:
+        yield step["Name"]
+        for side in ("IfSteps", "ElseSteps"):
+            yield from _steps(step["Arguments"].get(side) or [] if step["Type"] == "Condition" else [])
+
+
+def render(plan: Plan, *, as_json: bool) -> str:
+    """Return the plan as a table, or as one JSON object."""
+    if as_json:
+        return json.dumps(asdict(plan), ensure_ascii=False) + "\n"
+    heads = ("segment", "slug", "train rows", "predict rows", "model")
+    rows = [heads, *((l.segment, l.slug, str(l.train_rows), str(l.predict_rows), l.model) for l in plan.lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    table = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    shape = f"{plan.models} models, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
+    return "\n".join([*table, "", shape, "nothing was run"]) + "\n"

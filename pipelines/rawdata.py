@@ -1,0 +1,142 @@
+"""The raw folder of a local run: which files it holds, their digests, and the data versions made from them.
+
+Reads files only to digest them; a digest is kept with the file's size, time and inode, so that unchanged files are not
+read again. On AWS the trigger does the same from the listing of S3.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import DataError
+from pipelines.settings import Segments, Settings
+from steps import contract
+
+RAW_BUCKET = "local-raw"
+"""Bucket under which the local engine sees the whole disk, read-only, for raw data."""
+
+
+@dataclass(frozen=True)
+class RawData:
+    """The training and the prediction files of a raw folder, with their versions."""
+
+    uri: str
+    train: tuple[contract.DataFile, ...]
+    predict: tuple[contract.DataFile, ...]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Return both data versions by the name of their pipeline parameter."""
+        return {
+            contract.TRAIN_DATA_VERSION: contract.data_version(self.train),
+            contract.PREDICT_DATA_VERSION: contract.data_version(self.predict),
+        }
+
+    @property
+    def manifests(self) -> dict[str, dict[str, str]]:
+        """Return the manifest files of each data version."""
+        sets = zip(self.versions.values(), (self.train, self.predict), strict=True)
+        return {version: contract.manifests(self.uri, files) for version, files in sets}
+
+
+def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
+    """Return the data files of a raw folder with their versions.
+
+    Args:
+        settings: tells the globs and how many objects a folder may hold.
+        folder: the raw folder.
+        digests: file in which digests are kept between runs.
+
+    Raises:
+        DataError: the folder is missing, holds too many files, or none for a glob; all problems at once.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such raw folder; give the folder with the raw files with --raw")
+    keys = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    if len(keys) > settings.max_objects:
+        raise DataError(f"{folder}: holds {len(keys)} files, more than max_objects: {settings.max_objects}")
+    globs = {role: _globs(settings, role) for role in ("train", "predict")}
+    chosen = {role: [key for key in keys if _matches(key, globs[role])] for role in globs}
+    _check_files(folder, keys, chosen, globs)
+    cache = _Digests(digests)
+    files = {role: tuple(cache.describe(folder, key) for key in chosen[role]) for role in chosen}
+    cache.save()
+    uri = f"s3://{RAW_BUCKET}{folder.resolve().as_posix()}/"
+    return RawData(uri, files["train"], files["predict"])
+
+
+def _globs(settings: Settings, role: str) -> tuple[str, ...]:
+    common: tuple[str, ...] = getattr(settings.data, role)
+    if isinstance(settings.models, Segments):
+        return common
+    own = [glob for model in settings.models for glob in getattr(model, role) or ()]
+    needs_common = any(getattr(model, role) is None for model in settings.models)
+    return tuple(dict.fromkeys([*(common if needs_common else ()), *own]))
+
+
+def _matches(key: str, globs: Iterable[str]) -> bool:
+    name = key.rpartition("/")[2]
+    return not contract.is_marker(key) and any(fnmatch.fnmatch(key, g) or fnmatch.fnmatch(name, g) for g in globs)
+
+
+def _check_files(
+    folder: Path, keys: list[str], chosen: dict[str, list[str]], globs: dict[str, tuple[str, ...]]
+) -> None:
+    problems = [
+        f"{folder}: no file matches data.{role} ({', '.join(globs[role])}); {_there(keys, globs[role])}"
+        for role in chosen
+        if not chosen[role]
+    ]
+    problems += [
+        f"{folder}/{key}: matches both data.train and data.predict; make the globs distinct"
+        for key in sorted(set(chosen["train"]) & set(chosen["predict"]))
+    ]
+    odd = {key for role in chosen for key in chosen[role] if Path(key).suffix.lower() not in (".csv", ".parquet")}
+    problems += [f"{folder}/{key}: is neither .csv nor .parquet; convert it or narrow the glob" for key in sorted(odd)]
+    if problems:
+        raise DataError(*problems)
+
+
+def _there(keys: list[str], globs: tuple[str, ...]) -> str:
+    if not keys:
+        return "the folder is empty"
+    near = difflib.get_close_matches(globs[0], keys, 1, 0.4)
+    listed = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
+    return f"there is {listed}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+class _Digests:
+    """sha256 of files, kept by path with size, time and inode."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.known: dict[str, list[object]] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self.known = {}
+
+    def describe(self, folder: Path, key: str) -> contract.DataFile:
+        """Return a file's key, sha256 and size."""
+        path = (folder / key).resolve()
+        stat = path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        entry = self.known.get(str(path))
+        if not isinstance(entry, list) or entry[:3] != stamp:
+            with path.open("rb") as file:
+                entry = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
+            self.known[str(path)] = entry
+        return contract.DataFile(key, str(entry[3]), stat.st_size)
+
+    def save(self) -> None:
+        """Write the digests for the next run, whole or not at all."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(self.known), encoding="utf-8")
+        temporary.replace(self.path)

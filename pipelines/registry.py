@@ -1,0 +1,135 @@
+"""CLI of the registered default models: list, approve, reject, register (`python -m pipelines.registry --local ...`).
+
+Parse, call one function of `pipelines.catalog`, print. Only `_open_local` knows that this is a workspace and not AWS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lambda_trigger.ports import PortError
+from lambda_trigger.text import format_number, format_table, format_time
+from pipelines.errors import PipelineError, RegistryError
+from steps import contract
+
+if TYPE_CHECKING:
+    from pipelines.catalog import Catalog
+
+DEFAULT_CONFIG = Path("config/pipeline-config.yml")
+DEFAULT_WORKSPACE = Path(".local")
+_COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "created", "execution")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 2 where the arguments, the config or the registry do not allow it."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if not arguments.local:
+            raise RegistryError(
+                "the registry on AWS comes with pipelines.deploy and is not connected yet; add --local for a workspace"
+            )
+        _run(_open_local(arguments), arguments)
+    except (PipelineError, PortError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _run(catalog: Catalog, arguments: argparse.Namespace) -> None:
+    from pipelines.catalog import approve, list_versions, register, reject
+
+    match arguments.command:
+        case "list":
+            rows = list_versions(catalog)
+            sys.stdout.write(contract.to_json(rows) if arguments.json else _format_rows(catalog, rows))
+            return
+        case "approve":
+            change = approve(catalog, arguments.model, arguments.version)
+        case "reject":
+            change = reject(catalog, arguments.model, arguments.version)
+        case _:
+            change = register(catalog, arguments.model, arguments.artifact, pending=arguments.pending)
+    sys.stdout.write("".join(f"{line}\n" for line in (change.sentence, *change.notes)))
+
+
+def _open_local(arguments: argparse.Namespace) -> Catalog:
+    """Return the catalog of a workspace."""
+    from lambda_trigger.folders import local_ports
+    from pipelines.account import resolve_account
+    from pipelines.catalog import catalog_of
+    from pipelines.local.workspace import Workspace
+    from pipelines.settings import load
+
+    settings = load(arguments.config, arguments.env)
+    resolve = Workspace(arguments.workspace, {}).path
+    ports = local_ports(arguments.workspace, resolve, sys.stderr, _say_options(arguments))
+    return catalog_of(settings, ports, resolve_account(settings).prefix)
+
+
+def _say_options(arguments: argparse.Namespace) -> str:
+    """Return the options that another command needs to find the same workspace and config."""
+    given = {
+        "--config": arguments.config if arguments.config != DEFAULT_CONFIG else None,
+        "--env": arguments.env,
+        "--workspace": arguments.workspace if arguments.workspace != DEFAULT_WORKSPACE else None,
+    }
+    return " ".join(f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value)
+
+
+def _format_rows(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> str:
+    heading = ("MODEL", "VERSION", "STATUS", "MAE", "AUTOGLUON", "CREATED", "EXECUTION")
+    cells = [[_format_cell(catalog, column, row[column]) for column in _COLUMNS] for row in rows]
+    if not cells:
+        return f"no model of pipeline {catalog.pipeline!r} is registered yet\n"
+    return format_table([heading, *cells], frozenset({1, 3})) + "\n"
+
+
+def _format_cell(catalog: Catalog, column: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if column == "mae":
+        return format_number(value)
+    return format_time(datetime.fromisoformat(value), catalog.timezone) if column == "created" else str(value)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.registry", description="Registered default models.")
+    _add_common(parser, suppress=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="show the registered versions of every model")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    approving = commands.add_parser("approve", help="approve a version: the newest approved one is the default")
+    approving.add_argument("model", help="the model's name or slug")
+    approving.add_argument("version", type=int, nargs="?", help="the newest one unless given")
+    rejecting = commands.add_parser("reject", help="reject a version")
+    rejecting.add_argument("model", help="the model's name or slug")
+    rejecting.add_argument("version", type=int)
+    registering = commands.add_parser("register", help="register a model artifact of your own and approve it")
+    registering.add_argument("model", help="the model's name or slug")
+    registering.add_argument("artifact", help="path or s3:// URI of a model.tar.gz")
+    registering.add_argument("--pending", action="store_true", help="leave the approval for later")
+    for command in (listing, approving, rejecting, registering):
+        _add_common(command, suppress=True)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+    """Add the options that may stand before or after the command."""
+
+    def default(value: Any) -> Any:
+        return argparse.SUPPRESS if suppress else value
+
+    parser.add_argument("--local", action="store_true", default=default(False), help="use a workspace on this machine")
+    parser.add_argument("--config", type=Path, default=default(DEFAULT_CONFIG), help=f"default: {DEFAULT_CONFIG}")
+    parser.add_argument("--env", default=default(None), help="environment whose overlay of the config applies")
+    parser.add_argument("--workspace", type=Path, default=default(DEFAULT_WORKSPACE), help="default: .local")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""What an execution came to: the engine's outcome and the files it left become one Result, shown as table or JSON."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steps import contract
+
+if TYPE_CHECKING:
+    from pipelines.local.engine import Outcome
+    from pipelines.local.workspace import Workspace
+    from pipelines.local_run import Origin
+
+SUCCEEDED, DEGRADED, FAILED = "Succeeded", "Degraded", "Failed"
+EXIT_CODES = {SUCCEEDED: 0, FAILED: 1, DEGRADED: 3}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of an execution as people and programs get it; paths are on this machine."""
+
+    execution: str
+    status: str
+    predictions: str | None
+    report: str | None
+    gate: Mapping[str, Any]
+    models: Mapping[str, Mapping[str, Any]]
+    seconds: float
+    error: str | None
+    logs: tuple[str, ...]
+    steps: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def exit_code(self) -> int:
+        """Return the process exit code of this status."""
+        return EXIT_CODES[self.status]
+
+
+def collect(workspace: Workspace, origin: Origin, outcome: Outcome) -> Result:
+    """Return the result of an ended execution from its outcome, its summary and its verdicts."""
+    folder = _published(workspace, outcome)
+    summary = _read(folder / contract.SUMMARY_FILE) if folder else None
+    verdicts = _verdicts(workspace, outcome)
+    models = _summary_models(summary) if summary else _verdict_models(verdicts)
+    return Result(
+        execution=origin.execution,
+        status=_status(outcome, summary),
+        predictions=_path(folder, contract.PREDICTIONS_DIR),
+        report=_path(folder, contract.REPORT_FILE),
+        gate={"passed": verdicts.get("passed", False), "threshold": origin.threshold},
+        models=models,
+        seconds=round(outcome.seconds, 3),
+        error=_error(outcome),
+        logs=tuple(record.log for record in outcome.failed if record.log),
+        steps=_steps(outcome),
+    )
+
+
+def _status(outcome: Outcome, summary: Mapping[str, Any] | None) -> str:
+    if outcome.status != SUCCEEDED:
+        return FAILED
+    return DEGRADED if summary and summary.get("status") == DEGRADED else SUCCEEDED
+
+
+def _published(workspace: Workspace, outcome: Outcome) -> Path | None:
+    """Return the folder of the published predictions, if this execution came that far."""
+    for name in (contract.POSTPROCESS, contract.POSTPROCESS + contract.FALLBACK):
+        record = outcome.steps.get(name)
+        if record and record.status == SUCCEEDED:
+            return workspace.path(record.outputs[contract.OUT_PREDICTIONS])
+    return None
+
+
+def _verdicts(workspace: Workspace, outcome: Outcome) -> Mapping[str, Any]:
+    record = outcome.steps.get(contract.JUDGE)
+    if not record or contract.OUT_VERDICTS not in record.results:
+        return {}
+    found: Mapping[str, Any] = _read(workspace.path(str(record.results[contract.OUT_VERDICTS])))
+    return found
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _path(folder: Path | None, name: str) -> str | None:
+    return str(folder / name) if folder and (folder / name).exists() else None
+
+
+def _summary_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: _model(found, found["served_by"]) for name, found in summary["models"].items()}
+
+
+def _verdict_models(verdicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {found["name"]: _model(found, None) for found in verdicts.get("models", {}).values()}
+
+
+def _model(found: Mapping[str, Any], served_by: str | None) -> dict[str, Any]:
+    return {
+        "mae": found.get("mae"),
+        "baseline_mae": found.get("baseline_mae"),
+        "threshold": found.get("threshold"),
+        "improvement": found.get("improvement"),
+        "accepted": found.get("accepted"),
+        "reasons": list(found.get("reasons") or ()),
+        "served_by": served_by,
+        "rows": found.get("rows", 0),
+        "model_version": found.get("model_version"),
+    }
+
+
+def _error(outcome: Outcome) -> str | None:
+    return "; ".join(f"{record.name}: {record.reason}" for record in outcome.failed) or None
+
+
+def _steps(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "status": record.status,
+            "cached": record.cached,
+            "seconds": round(record.seconds, 3),
+            "peak_memory_mb": record.peak_memory_mb,
+        }
+        for name, record in outcome.steps.items()
+    }
+
+
+def threshold_of(parameters: Mapping[str, Any]) -> float | None:
+    """Return the absolute threshold of an execution, or None where the relative rule alone decides."""
+    value = parameters.get(contract.MAE_THRESHOLD)
+    return None if value is None or float(value) >= contract.UNLIMITED_MAE else float(value)
+
+
+def as_json(result: Result) -> str:
+    """Return the result as one JSON object on one line."""
+    return json.dumps({**result.__dict__, "logs": list(result.logs)}, ensure_ascii=False) + "\n"
+
+
+def as_table(result: Result, hint: str = "") -> str:
+    """Return the result as text for people: a table of models, then where things are and what to do next."""
+    lines = ["", *_model_lines(result)] if result.models else [""]
+    lines += ["", f"{result.status} in {result.seconds:.1f} s: execution {result.execution}"]
+    places = {"predictions": result.predictions, "report": result.report}
+    lines += [f"  {name:<12} {place}" for name, place in places.items() if place]
+    lines += [f"  log          {log}" for log in result.logs]
+    if result.error:
+        lines.append(f"error: {result.error}")
+    if result.status == FAILED:
+        command = " ".join(f"python -m pipelines.run --local {hint} --retry {result.execution}".split())
+        lines.append(f"go on with: {command}")
+    return "\n".join(lines) + "\n"
+
+
+def _model_lines(result: Result) -> list[str]:
+    heads = ("model", "MAE", "threshold", "baseline", "better by", "gate", "served by", "rows")
+    rows = [heads, *(_row(name, model) for name, model in result.models.items())]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    return ["  ".join(_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=True))) for row in rows]
+
+
+def _cell(text: str, width: int, column: int) -> str:
+    return text.rjust(width) if column in (1, 2, 3, 4, 7) else text.ljust(width)
+
+
+def _row(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
+    version = f" v{model['model_version']}" if model["model_version"] else ""
+    return (
+        name,
+        _number(model["mae"]),
+        _number(model["threshold"]),
+        _number(model["baseline_mae"]),
+        "-" if model["improvement"] is None else f"{model['improvement']:.1f} %",
+        "passed" if model["accepted"] else "; ".join(model["reasons"]) or "-",
+        f"{model['served_by']}{version}" if model["served_by"] else "-",
+        str(model["rows"]),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or abs(value) >= contract.UNLIMITED_MAE else f"{value:.4g}"
+
+
+def unknown_execution(root: Path, execution: str) -> str:
+    """Return the sentence for an execution that is not in the workspace, with the nearest that is."""
+    folder = root / "executions"
+    known = sorted((p.name for p in folder.iterdir()), reverse=True) if folder.is_dir() else []
+    near = difflib.get_close_matches(execution, known, 1, 0.5) or known[:1]
+    hint = f"; did you mean {near[0]}?" if near else "; there is none in this workspace yet"
+    return f"{execution}: no such execution in {folder}{hint}"

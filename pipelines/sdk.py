@@ -1,0 +1,65 @@
+"""The SageMaker SDK made to compile without account, network or noise, and quickly. Standard library until it is used.
+
+Three things of SDK 3.27 that a compiler must not suffer: it asks for a region and keys at import, it reads defaults
+from files of the machine, and ProcessingStep opens a local session per step (0.7 s each) to read one method's name.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NO_DEFAULTS = str(Path(__file__).parent / "no-sdk-defaults.yml")
+
+
+@contextmanager
+def without_account(region: str) -> Iterator[None]:
+    """Give the SDK a region and inert keys while it is imported and used, and hide the machine's own."""
+    wanted = {
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_ACCESS_KEY_ID": "compile-only",
+        "AWS_SECRET_ACCESS_KEY": "compile-only",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": NO_DEFAULTS,
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": NO_DEFAULTS,
+    }
+    before = {key: os.environ.get(key) for key in [*wanted, "AWS_PROFILE"]}
+    os.environ.update(wanted)
+    os.environ.pop("AWS_PROFILE", None)
+    logging.getLogger("sagemaker").setLevel(logging.ERROR)
+    logging.getLogger("sagemaker.config").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+
+
+class _LocalClientName:
+    """Stands in for the SDK's LocalSagemakerClient, of which ProcessingStep reads a method's name only."""
+
+    def create_processing_job(self) -> None:
+        """Do nothing: only the name is read."""
+
+
+@contextmanager
+def quick_and_quiet(region: str) -> Iterator[None]:
+    """Import and use the SDK without an account, without its needless local sessions and without its advice."""
+    with without_account(region), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from sagemaker.mlops.workflow import steps
+
+        original = steps.LocalSagemakerClient
+        steps.LocalSagemakerClient = _LocalClientName
+        try:
+            yield
+        finally:
+            steps.LocalSagemakerClient = original

@@ -1,0 +1,364 @@
+"""The configuration file as frozen, validated settings: first stage of the flow, pure but for reading the YAML files.
+
+`load` merges `pipeline-config.yml` with the overlay of an environment and validates once. Every problem is reported
+together, with its key path and the nearest legal key; nothing later in the flow has to doubt a setting again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
+
+from pipelines import document_problems as problems
+from pipelines.errors import SettingsError
+from steps import contract
+
+Scalar = str | int | float | bool
+
+
+class Frozen(BaseModel):
+    """Base of all settings: immutable, strict about unknown keys, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+
+def _check_text(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        raise ValueError(f"expected text, found {type(value).__name__}; put it in quotes")  # noqa: TRY004
+    return value
+
+
+def _check_number(value: Any) -> Any:
+    if isinstance(value, str | bool):
+        raise ValueError(f"expected a number, found {type(value).__name__}")  # noqa: TRY004
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_texts(value: Any) -> Any:
+    values = value if isinstance(value, list) else [value]
+    return [str(v) if isinstance(v, int | float) and not isinstance(v, bool) else v for v in values]
+
+
+def _check_glob(value: str) -> str:
+    if not value.strip() or value.startswith("/") or ".." in value.split("/"):
+        raise ValueError("expected a glob relative to the raw folder, such as 'train*' or 'north/train*.csv'")
+    if value.count("[") != value.count("]"):
+        raise ValueError("the glob's brackets do not match; write '[[]' for a bracket that is meant literally")
+    return value
+
+
+def _check_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("expected an IANA time zone such as 'UTC' or 'Asia/Tokyo'") from error
+    return value
+
+
+def _check_parameter_names(value: dict[str, Scalar]) -> dict[str, Scalar]:
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
+            raise ValueError(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
+        if name in contract.RESERVED_PARAMETERS:
+            raise ValueError(f"parameter {name!r} is one of the pipeline's own; choose another name")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_check_text), Field(min_length=1)]
+Number = Annotated[float, BeforeValidator(_check_number)]
+Count = Annotated[int, BeforeValidator(_check_number), Field(ge=1)]
+Glob = Annotated[Text, AfterValidator(_check_glob)]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
+Where = dict[Text, Annotated[tuple[Text, ...], BeforeValidator(_as_texts), Field(min_length=1)]]
+Timezone = Annotated[Text, AfterValidator(_check_timezone)]
+Parameters = Annotated[dict[str, Scalar], AfterValidator(_check_parameter_names)]
+Threshold = Annotated[Number, Field(gt=0, lt=contract.FAILED_MAE)]
+
+
+class Pipeline(Frozen):
+    """Name and description of the pipeline; the name prefixes every resource."""
+
+    name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9])*$", max_length=40)] = "tabular"
+    description: Text = "Train one AutoGluon model per segment, gate on MAE, predict"
+
+
+class Aws(Frozen):
+    """What only a run on AWS needs."""
+
+    role: Annotated[Text, Field(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/.+$")] | None = None
+    bucket: Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")] | None = None
+    region: Annotated[Text, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    account: Annotated[Text, Field(pattern=r"^\d{12}$")] | None = None
+
+
+class Images(Frozen):
+    """Container images by digest; the deploy command fills them in."""
+
+    processing: Text | None = None
+    autogluon: Text | None = None
+
+
+class Instance(Frozen):
+    """The machine of one kind of step; `max_runtime` in seconds."""
+
+    type: Annotated[Text, Field(pattern=r"^ml\.[a-z0-9\-]+\.[a-z0-9]+$")] = "ml.m5.xlarge"
+    count: Count = 1
+    volume_gb: Annotated[Count, Field(le=16384)] = 30
+    max_runtime: Annotated[Count, Field(le=777_600)] = 14_400
+
+
+class Instances(Frozen):
+    """One machine setting per kind of processing step."""
+
+    prepare: Instance = Instance()
+    train: Instance = Instance()
+    infer: Instance = Instance()
+    postprocess: Instance = Instance()
+
+
+class Holdout(Frozen):
+    """How rows are held out to measure the MAE."""
+
+    method: Literal["random", "time", "group"] = "random"
+    fraction: Annotated[Number, Field(gt=0, lt=1)] = 0.2
+    group: Text | None = None
+
+
+class Data(Frozen):
+    """The raw files and the meaning of their columns."""
+
+    raw: Text | None = None
+    train: Globs = ("train*",)
+    predict: Globs = ("predict*",)
+    label: Text
+    id: Text
+    time: Text | None = None
+    holdout: Holdout = Holdout()
+    drop: Texts = ()
+    categories: Texts = ()
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    max_null_label_fraction: Annotated[Number, Field(ge=0, le=1)] = 0.5
+
+
+class Training(Frozen):
+    """AutoGluon's training; `time_limit` in seconds per model."""
+
+    presets: Text = "medium_quality"
+    time_limit: Count = 600
+    hyperparameters: dict[str, Any] | None = None
+    excluded_model_types: Texts = ("RF", "XT")
+    seed: Annotated[int, Field(ge=0)] = 0
+    infer_limit: Annotated[Number, Field(gt=0)] | None = None
+    time_guard: Annotated[Number, Field(ge=1)] = 1.5
+    on_transient_failure: Literal["fail", "isolate"] = "fail"
+
+
+class TrainingOverride(Frozen):
+    """What one model may set differently; an unset key follows `training`."""
+
+    presets: Text | None = None
+    hyperparameters: dict[str, Any] | None = None
+    excluded_model_types: Texts | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    infer_limit: Annotated[Number, Field(gt=0)] | None = None
+
+
+class GateOverride(Frozen):
+    """A MAE threshold of a model's own."""
+
+    mae: Threshold | None = None
+
+
+class ModelOverride(Frozen):
+    """Settings of one model under `models.overrides`."""
+
+    gate: GateOverride = GateOverride()
+    training: TrainingOverride = TrainingOverride()
+
+
+class Model(ModelOverride):
+    """One model of an explicit list: which rows are its own."""
+
+    name: Text
+    where: Where | None = None
+    train: Globs | None = None
+    predict: Globs | None = None
+
+
+class Segments(Frozen):
+    """One model per value of a column."""
+
+    by: Text
+    overrides: dict[Text, ModelOverride] = {}
+
+
+def _form_of_models(value: Any) -> str:
+    return "tuple[Model]" if isinstance(value, list | tuple) else "Segments"
+
+
+Models = Annotated[
+    Annotated[Segments, Tag("Segments")] | Annotated[tuple[Model, ...], Tag("tuple[Model]")],
+    Discriminator(_form_of_models),
+]
+
+
+class Gate(Frozen):
+    """When a fresh model is good enough to serve."""
+
+    mae: Threshold | None = None
+    max_baseline_ratio: Annotated[Number, Field(gt=0)] | None = 1.0
+    min_holdout_rows: Count = 5
+
+
+class Fallback(Frozen):
+    """Which model serves where the gate says no."""
+
+    policy: Literal["all", "per_model"] = "all"
+    on_missing_default: Literal["fail", "skip"] = "fail"
+
+
+class Registry(Frozen):
+    """Registered models: how many unapproved versions are kept, and who approves."""
+
+    keep: Count = 10
+    approval: Literal["manual", "auto"] = "manual"
+
+
+class Notifications(Frozen):
+    """Who gets the mails."""
+
+    emails: Annotated[tuple[Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...], BeforeValidator(_as_list)] = ()
+
+
+class Output(Frozen):
+    """Forms in which the predictions are published beside Parquet."""
+
+    csv: bool = False
+
+
+class Network(Frozen):
+    """VPC settings of every job."""
+
+    subnets: Texts = ()
+    security_groups: Texts = ()
+    isolation: bool = False
+    encrypt_traffic: bool = False
+
+
+class Settings(Frozen):
+    """The whole configuration, validated."""
+
+    pipeline: Pipeline = Pipeline()
+    aws: Aws = Aws()
+    images: Images = Images()
+    instances: Instances = Instances()
+    parallelism: Annotated[Count, Field(le=1000)] = 8
+    step_ceiling: Count = 50
+    data: Data
+    models: Models
+    min_rows: Count = 30
+    rest: Literal["pooled", "skip", "fail"] = "pooled"
+    training: Training = Training()
+    gate: Gate = Gate()
+    fallback: Fallback = Fallback()
+    registry: Registry = Registry()
+    notifications: Notifications = Notifications()
+    output: Output = Output()
+    parameters: Parameters = {}
+    network: Network = Network()
+    kms: Text | None = None
+    tags: dict[Text, Text] = {}
+    permissions_boundary: Text | None = None
+    log_retention_days: Count = 90
+    retention_days: Count = 90
+    cache_days: Count = 30
+    timezone: Timezone = "UTC"
+    concurrency: Literal["parallel", "refuse"] = "parallel"
+    max_objects: Count = 10_000
+
+    def threshold_of(self, name: str) -> float | None:
+        """Return the MAE threshold of a model's own, or None where it follows the parameter."""
+        override = self.override_of(name)
+        return override.gate.mae if override else None
+
+    def override_of(self, name: str) -> ModelOverride | None:
+        """Return what a model sets differently, or None."""
+        if isinstance(self.models, Segments):
+            return self.models.overrides.get(name)
+        return next((model for model in self.models if model.name == name), None)
+
+
+def load(path: Path, environment: str | None = None) -> Settings:
+    """Read the config file (and the overlay `<stem>.<environment>.yml` beside it) into Settings.
+
+    Raises:
+        SettingsError: a file is missing or not YAML, or any setting is wrong; all problems at once.
+    """
+    document = problems.read_yaml(path)
+    if environment:
+        overlay = path.with_name(f"{path.stem}.{environment}{path.suffix}")
+        document = problems.merge(document, problems.read_yaml(overlay))
+    return validate(document, str(path))
+
+
+def validate(document: Mapping[str, Any], source: str) -> Settings:
+    """Return the Settings of a parsed config document.
+
+    Raises:
+        SettingsError: with every problem found, each with its key path.
+    """
+    document, forms = problems.resolve_models(document)
+    found = [*forms, *problems.structural_problems(document)]
+    settings = None
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        found += problems.schema_problems(error, Settings)
+    if settings is not None:
+        found += _cross_problems(settings)
+    if found or settings is None:
+        raise SettingsError(*(f"{source}: {problem}" for problem in dict.fromkeys(found)))
+    return settings
+
+
+def _cross_problems(settings: Settings) -> list[str]:
+    """Check what no single key can tell."""
+    data, found = settings.data, []
+    if data.holdout.method == "time" and not data.time:
+        found.append("data.time: missing; holdout method 'time' needs the name of the time column")
+    if data.holdout.method == "group" and not data.holdout.group:
+        found.append("data.holdout.group: missing; holdout method 'group' needs the name of the group column")
+    if data.label == data.id:
+        found.append("data.id: is the same column as data.label; name the column that identifies a row")
+    kept = {"label": data.label, "id": data.id}
+    found += [
+        f"data.drop: drops {column!r}, which is the {role}" for role, column in kept.items() if column in data.drop
+    ]
+    guard = settings.training.time_limit * settings.training.time_guard + 60
+    if settings.instances.train.max_runtime <= guard:
+        found.append(
+            f"instances.train.max_runtime: {settings.instances.train.max_runtime} s is not longer than the training "
+            f"limit and its guard ({guard:.0f} s); raise it or lower training.time_limit"
+        )
+    if settings.retention_days < settings.cache_days:
+        found.append("retention_days: shorter than cache_days, so that cached outputs would be deleted; raise it")
+    return found
