@@ -1,4 +1,4 @@
-"""Executions on this machine: settings and raw folder in, one result out. Wires the local engine to steps and Lambda code.
+"""Executions on this machine: settings and raw folder in, one result out.
 
 `start` reads as the flow: load, choose models, compile, put the files where the definition expects them, execute,
 report. The engine gets the definition and nothing else; the Lambda code gets local ports.
@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import compile as compiling
-from pipelines import models, results, settings, surroundings
+from pipelines import models, results, selection, settings, surroundings
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
-from pipelines.local import document, schedule, values
+from pipelines.local import document, values
 from pipelines.local.engine import Outcome, Request, World, execute
+from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.progress import open_progress
 from pipelines.rawdata import RAW_BUCKET, RawData, read_raw
@@ -64,7 +65,8 @@ def start(arguments: argparse.Namespace) -> int:
     _store(workspace, config, bundles, raw)
     origin = _origin(arguments, config, folder, parameters)
     origin.save(workspace.root / "executions" / origin.execution)
-    request = Request(origin.execution, definition, given, **_limits(config), use_cache=not arguments.no_cache)
+    common = {**_limits(config), "use_cache": not arguments.no_cache, "pipeline": origin.pipeline}
+    request = Request(origin.execution, definition, given, **common)
     return _carry_out(arguments, origin, request, workspace)
 
 
@@ -72,7 +74,9 @@ def retry(arguments: argparse.Namespace) -> int:
     """Go on with a failed execution, repeating nothing that succeeded; return the exit code."""
     workspace = _workspace(arguments.workspace)
     origin, definition = _recorded(workspace, arguments.retry)
-    request = Request(origin.execution, definition, origin.parameters, resume=True, **_limits(None))
+    request = Request(
+        origin.execution, definition, origin.parameters, resume=True, **_limits(None), pipeline=origin.pipeline
+    )
     return _carry_out(arguments, origin, request, workspace)
 
 
@@ -80,13 +84,20 @@ def rerun(arguments: argparse.Namespace) -> int:
     """Run a step of an earlier execution and all after it again, as an execution of its own; return the exit code."""
     workspace = _workspace(arguments.workspace)
     source, definition = _recorded(workspace, arguments.of)
-    selected = schedule.downstream(definition, arguments.from_step)
+    selected = selection.downstream(definition, arguments.from_step)
     given = {**source.parameters, **_overrides(arguments.overrides)}
     fresh = {**source.__dict__, "execution": _execution_id(), "started": _now(), "parameters": given}
     origin = Origin(**fresh)
     origin.save(workspace.root / "executions" / origin.execution)
     request = Request(
-        origin.execution, definition, given, source=source.execution, selected=selected, use_cache=False, **_limits(None)
+        origin.execution,
+        definition,
+        given,
+        source=source.execution,
+        selected=selected,
+        use_cache=False,
+        **_limits(None),
+        pipeline=origin.pipeline,
     )
     return _carry_out(arguments, origin, request, workspace)
 
@@ -131,9 +142,7 @@ def _workspace(root: Path) -> Workspace:
     return Workspace(root.resolve(), {RAW_BUCKET: Path("/")})
 
 
-def _definition(
-    arguments: argparse.Namespace, config: Settings, folder: Path
-) -> tuple[document.Definition, tuple[Bundle, ...]]:
+def _definition(arguments: argparse.Namespace, config: Settings, folder: Path) -> tuple[Definition, tuple[Bundle, ...]]:
     """Return the definition to execute, compiled or from a file, and the bundles it may refer to."""
     chosen = compiling.choose(config, arguments.config, str(folder), frozen=False)
     if not arguments.definition:
@@ -144,7 +153,9 @@ def _definition(
     try:
         text = arguments.definition.read_text(encoding="utf-8")
     except OSError as error:
-        raise SettingsError(f"{arguments.definition}: cannot be read; give a file that pipelines.compile wrote") from error
+        raise SettingsError(
+            f"{arguments.definition}: cannot be read; give a file that pipelines.compile wrote"
+        ) from error
     return document.parse(text), _all_bundles(arguments, config, folder, chosen)
 
 
@@ -217,7 +228,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _recorded(workspace: Workspace, execution: str) -> tuple[Origin, document.Definition]:
+def _recorded(workspace: Workspace, execution: str) -> tuple[Origin, Definition]:
     """Return what an earlier execution was started from, and its definition."""
     folder = workspace.root / "executions" / execution
     try:
@@ -258,7 +269,7 @@ def _hint(arguments: argparse.Namespace, origin: Origin) -> str:
 def _mail_failure(world: World, origin: Origin, outcome: Outcome, hint: str) -> None:
     """Send the mail that on AWS an EventBridge rule sends when an execution fails."""
     failed = outcome.failed[0]
-    event = {
+    event: dict[str, str | int | float | bool] = {
         contract.KEY_KIND: contract.FAILED_MAIL,
         contract.KEY_EXECUTION: origin.execution,
         contract.KEY_SETTINGS: "",

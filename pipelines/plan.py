@@ -1,10 +1,10 @@
-"""What an execution would do, before anything is spent: segments with their rows, models, and the number of steps. Pure."""
+"""What an execution would do, before anything is spent: segments, rows, models, number of steps. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from pipelines.models import Census, ModelSpec, Segment
@@ -61,7 +61,7 @@ def render(plan: Plan, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(asdict(plan), ensure_ascii=False) + "\n"
     heads = ("segment", "slug", "train rows", "predict rows", "model")
-    rows = [heads, *((l.segment, l.slug, str(l.train_rows), str(l.predict_rows), l.model) for l in plan.lines)]
+    rows = [heads, *(tuple(map(str, astuple(line))) for line in plan.lines)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     table = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     shape = f"{plan.models} models, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"

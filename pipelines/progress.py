@@ -12,11 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from pipelines.local.document import Definition
 from pipelines.local.engine import StepEvent
-from pipelines.local.schedule import walk
+from pipelines.local.step import Definition
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 DONE = ("Succeeded", "Cached", "Failed", "Skipped")
 MOST_ROWS = 24
@@ -37,7 +39,7 @@ class Progress(Protocol):
 def open_progress(definition: Definition, execution: str, stream: TextIO | None = None) -> Iterator[Progress]:
     """Return the display that fits the stream (stderr unless told otherwise): live on a terminal, else plain lines."""
     stream = stream or sys.stderr
-    names = [step.name for step in walk(definition)]
+    names = [step.name for step in definition.every_step()]
     if not stream.isatty():
         yield PlainProgress(names, execution, stream)
         return
@@ -109,7 +111,7 @@ class LiveProgress:
         """Print a line above the table."""
         self._live.console.print(line, markup=False, highlight=False)
 
-    def _table(self) -> object:
+    def _table(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 

@@ -56,7 +56,7 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome) -> Result:
         models=models,
         seconds=round(outcome.seconds, 3),
         error=_error(outcome),
-        logs=tuple(record.log for record in outcome.failed if record.log),
+        logs=tuple(str(workspace.root / record.log) for record in outcome.failed if record.log),
         steps=_steps(outcome),
     )
 
@@ -160,7 +160,10 @@ def _model_lines(result: Result) -> list[str]:
     heads = ("model", "MAE", "threshold", "baseline", "better by", "gate", "served by", "rows")
     rows = [heads, *(_row(name, model) for name, model in result.models.items())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    return ["  ".join(_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=True))) for row in rows]
+    return [
+        "  ".join(_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
 
 
 def _cell(text: str, width: int, column: int) -> str:

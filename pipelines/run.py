@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     line.add_argument("--local", action="store_true", help="run the compiled definition on this machine, without AWS")
-    line.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="F", help="config file (default: %(default)s)")
+    line.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="F", help="config file (default: %(default)s)"
+    )
     line.add_argument("--env", metavar="NAME", help="overlay: the config file's <stem>.<NAME>.yml beside it")
     line.add_argument("--raw", metavar="FOLDER", help="folder with the raw files (default: data.raw of the config)")
     line.add_argument(
@@ -43,9 +45,15 @@ def parser() -> argparse.ArgumentParser:
         help="set a pipeline parameter; may be given several times",
     )
     line.add_argument(
-        "--workspace", type=Path, default=DEFAULT_WORKSPACE, metavar="DIR", help="object store, logs, registry (%(default)s)"
+        "--workspace",
+        type=Path,
+        default=DEFAULT_WORKSPACE,
+        metavar="DIR",
+        help="object store, logs, registry (%(default)s)",
     )
-    line.add_argument("--definition", type=Path, metavar="F", help="execute this compiled definition instead of compiling")
+    line.add_argument(
+        "--definition", type=Path, metavar="F", help="execute this compiled definition instead of compiling"
+    )
     line.add_argument("--json", action="store_true", help="print the result as one JSON object, last on stdout")
     line.add_argument("--no-cache", action="store_true", help="run every step, even if its inputs did not change")
     _add_actions(line)
@@ -57,7 +65,9 @@ def _add_actions(line: argparse.ArgumentParser) -> None:
     what.add_argument("--plan", action="store_true", help="show segments, rows and steps, and spend nothing")
     what.add_argument("--print-version", action="store_true", help="print both data versions and stop")
     what.add_argument("--retry", metavar="ID", help="go on with a failed execution, repeating nothing that succeeded")
-    what.add_argument("--from", metavar="STEP", dest="from_step", help="run this step and all after it again (with --of)")
+    what.add_argument(
+        "--from", metavar="STEP", dest="from_step", help="run this step and all after it again (with --of)"
+    )
     what.add_argument("--of", metavar="ID", help="the execution whose other results --from takes over")
 
 

@@ -1,4 +1,4 @@
-"""The outside world of a local execution: process launcher, Lambda code with local ports, clock, dependency fingerprint.
+"""The outside world of a local execution: process launcher, Lambda code with local ports, clock, fingerprint.
 
 The only place of the operator's side that knows `lambda_trigger`: a function `<pipeline>-<name>` is
 `lambda_trigger.<name>:handler`, on AWS by its CloudFormation name and here by this convention.

@@ -62,7 +62,9 @@ def read_flights() -> pd.DataFrame:
     flights["weekday"] = stamp.dt.day_name()
     flights["flight_id"] = [f"F{number:06d}" for number in range(len(flights))]
     weather = nyc.weather.drop_duplicates(["origin", "time_hour"])[["origin", "time_hour", *WEATHER]]
-    planes = nyc.planes.rename(columns={"year": "plane_year"})[["tailnum", "plane_year", "seats", "engine", "manufacturer"]]
+    planes = nyc.planes.rename(columns={"year": "plane_year"})[
+        ["tailnum", "plane_year", "seats", "engine", "manufacturer"]
+    ]
     return flights.merge(weather, how="left", on=["origin", "time_hour"]).merge(planes, how="left", on="tailnum")
 
 

@@ -1,0 +1,60 @@
+"""The README names every command, option and setting, and its changelog is there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines import compile as compiling
+from pipelines import registry, run
+from pipelines.document_problems import legal_keys
+from pipelines.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    found = set()
+    for action in parser._actions:
+        found |= {option for option in action.option_strings if option.startswith("--") and option != "--help"}
+        if isinstance(action, argparse._SubParsersAction):
+            found |= set(action.choices)
+            for child in action.choices.values():
+                found |= options(child)
+    return found
+
+
+@pytest.mark.parametrize("module", [run, compiling, registry])
+def test_the_readme_names_every_option_of_every_command(module) -> None:
+    missing = sorted(option for option in options(module.parser()) if f"{option}" not in README)
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("module", [run, compiling, registry])
+def test_every_option_has_a_help_text(module) -> None:
+    assert [a.dest for a in module.parser()._actions if not a.help and a.option_strings] == []
+
+
+def test_the_readme_names_every_settings_key() -> None:
+    shown = re.sub(r"`models\[\]\.", "`models[*].", README)
+    leaves = {path for path in legal_keys(Settings)}
+    wanted = {normal(path) for path in leaves if not any(other.startswith(f"{path}.") for other in leaves)}
+    missing = sorted(key for key in wanted if f"`{key}`" not in shown)
+
+    assert missing == []
+
+
+def normal(path: str) -> str:
+    """Return the form in which the README names a key: instances and overrides once for all."""
+    path = re.sub(r"^instances\.(prepare|train|infer|postprocess)\.", "instances.*.", path)
+    path = re.sub(r"^models\[\*\]\.(gate|training)\..*", r"models[*].\1", path)
+    return re.sub(r"^models\.overrides.*", "models.overrides.NAME", path)
+
+
+def test_the_changelog_has_an_unreleased_section() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
