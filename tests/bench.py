@@ -34,7 +34,8 @@ for origin, rows in train.groupby("origin"):
     held = rows.sample(frac=0.2, random_state=0)
     predictor = TabularPredictor(label, problem_type="regression", eval_metric="mean_absolute_error",
                                  path=str(out / origin), verbosity=0)
-    predictor.fit(rows.drop(held.index), hyperparameters={"GBM": {"num_boost_round": 400}, "XGB": {"n_estimators": 400}})
+    predictor.fit(rows.drop(held.index),
+                  hyperparameters={"GBM": {"num_boost_round": 400}, "XGB": {"n_estimators": 400}})
     print(origin, mean_absolute_error(held[label], predictor.predict(held)))
     asked = predict[predict["origin"] == origin]
     parts.append(asked[["flight_id"]].assign(prediction=predictor.predict(asked)))
