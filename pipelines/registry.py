@@ -28,7 +28,7 @@ _COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "created",
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 where the arguments, the config or the registry do not allow it."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         if not arguments.local:
             raise RegistryError(
@@ -98,10 +98,11 @@ def _format_cell(catalog: Catalog, column: str, value: Any) -> str:
     return format_time(datetime.fromisoformat(value), catalog.timezone) if column == "created" else str(value)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.registry", description="Registered default models.")
-    _add_common(parser, suppress=False)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `python -m pipelines.registry`."""
+    line = argparse.ArgumentParser(prog="python -m pipelines.registry", description="Registered default models.")
+    _add_common(line, suppress=False)
+    commands = line.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="show the registered versions of every model")
     listing.add_argument("--json", action="store_true", help="print JSON")
     approving = commands.add_parser("approve", help="approve a version: the newest approved one is the default")
@@ -116,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     registering.add_argument("--pending", action="store_true", help="leave the approval for later")
     for command in (listing, approving, rejecting, registering):
         _add_common(command, suppress=True)
-    return parser
+    return line
 
 
 def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:

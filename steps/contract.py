@@ -54,8 +54,8 @@ REGISTER_MODELS = "RegisterModels"
 DECIDE = "Decide"
 FALLBACK = "Fallback"
 """Suffix of the steps in the gate's else branch."""
-DECIDE_WIDTH = 25
-"""Models per Decide step: two outputs each, and a Lambda step returns at most 50."""
+DECIDE_WIDTH = 24
+"""Models per Decide step: two outputs each besides two of its own, and a Lambda step returns at most 50."""
 
 # Lambda functions: `<pipeline>-<name>` is `lambda_trigger.<name>:handler`
 LAMBDA_NOTIFY = "notify"
@@ -217,8 +217,8 @@ def user_parameters(environment: Mapping[str, str]) -> dict[str, str]:
 def slugs(names: Iterable[str], pipeline: str) -> dict[str, str]:
     """Return a slug `[A-Za-z0-9](-*[A-Za-z0-9])*` for each model name, unique without regard to case.
 
-    A name that is not already a slug of at most `SLUG_LIMIT` characters (or collides with another) gets a suffix
-    made from its hash, so that the slug of a name does not depend on the order of the names.
+    A name that is not already a slug of at most `SLUG_LIMIT` characters (or collides with another, or looks like one
+    with a suffix) gets a suffix made from its hash, so that the slug of a name does not depend on the names' order.
     """
     names = list(names)
     limit = min(SLUG_LIMIT, GROUP_LIMIT - len(pipeline) - 1)
@@ -232,7 +232,7 @@ def _plain_slug(name: str) -> str:
 
 
 def _slug(name: str, plain: str, collides: bool, limit: int) -> str:
-    readable = name.isascii() and plain and len(plain) <= limit
+    readable = name.isascii() and plain and len(plain) <= limit and not re.search(r"-[0-9a-f]{8}$", plain)
     if readable and not collides:
         return plain
     suffix = hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -1,0 +1,285 @@
+"""The ports on one machine: objects are files, the registry and the outbox are folders of a workspace.
+
+Layout: `<workspace>/registry/<group>/<version>.json` (and `group.json`) and
+`<workspace>/outbox/<execution>/<nn>-<kind>.txt`.
+Writes are atomic, and a lock on the folder (which leaves no file behind) orders processes that change the
+same one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from lambda_trigger.ports import (
+    ModelGroup,
+    ModelPackage,
+    NewPackage,
+    NotifyError,
+    Ports,
+    RegistryError,
+    Status,
+    StoreError,
+    TaggedText,
+)
+from steps import contract
+
+REGISTRY_DIR = "registry"
+OUTBOX_DIR = "outbox"
+GROUP_FILE = "group.json"
+
+
+@dataclass(frozen=True)
+class LocalContext:
+    """What a handler gets as its context on one machine."""
+
+    ports: Ports
+
+
+def local_ports(workspace: Path, resolve: Callable[[str], Path], console: TextIO, config_hint: str = "") -> Ports:
+    """Return the ports of a workspace.
+
+    Args:
+        workspace: its folder.
+        resolve: turns an `s3://` URI into the path that stands for it.
+        console: where messages are shown.
+        config_hint: options beside `--local` that a command in a message needs, such as `--config F`.
+    """
+    return Ports(
+        objects=FolderObjects(resolve),
+        registry=FolderRegistry(workspace / REGISTRY_DIR, read_clock),
+        notifier=FolderNotifier(workspace / OUTBOX_DIR, console),
+        clock=read_clock,
+        flags=f"--local {config_hint}".strip(),
+    )
+
+
+def read_clock() -> datetime:
+    """Return the time now, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class FolderObjects:
+    """ObjectStore over the files that `resolve` names."""
+
+    resolve: Callable[[str], Path]
+
+    def read_text(self, uri: str) -> str:
+        """Return an object's text."""
+        found = self.read_tagged(uri)
+        if found is None:
+            raise StoreError(f"{uri}: no such object")
+        return found.text
+
+    def read_tagged(self, uri: str) -> TaggedText | None:
+        """Return an object's text and the sha256 of its bytes, or None."""
+        with _as_store_error(f"{uri}: cannot be read"):
+            try:
+                content = self.resolve(uri).read_bytes()
+            except FileNotFoundError:
+                return None
+            return TaggedText(content.decode("utf-8"), hashlib.sha256(content).hexdigest())
+
+    def write_text(self, uri: str, text: str) -> None:
+        """Write an object as a whole."""
+        with _as_store_error(f"{uri}: cannot be written"):
+            write_atomically(self.resolve(uri), text)
+
+    def replace(self, uri: str, text: str, etag: str | None) -> bool:
+        """Write an object if it still has `etag`, under the lock of its folder."""
+        with _as_store_error(f"{uri}: cannot be written"):
+            path = self.resolve(uri)
+            with lock_folder(path.parent):
+                known = self.read_tagged(uri)
+                if (known.etag if known else None) != etag:
+                    return False
+                write_atomically(path, text)
+                return True
+
+    def exists(self, uri: str) -> bool:
+        """Tell whether there is such an object."""
+        return self.resolve(uri).is_file()
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object; a copy, not a link, because the registry outlives the execution."""
+        self.upload(self.resolve(source), target)
+
+    def upload(self, source: Path, uri: str) -> None:
+        """Write a file's bytes to an object."""
+        with _as_store_error(f"{uri}: cannot be written"), _new_file(self.resolve(uri)) as scratch:
+            shutil.copyfile(source, scratch)
+
+    def download(self, uri: str, target: Path) -> None:
+        """Write an object's bytes to a file."""
+        with _as_store_error(f"{uri}: cannot be read"):
+            shutil.copyfile(self.resolve(uri), target)
+
+    def locate(self, uri: str) -> str:
+        """Return the path on this machine."""
+        return str(self.resolve(uri))
+
+
+@dataclass(frozen=True)
+class FolderRegistry:
+    """ModelRegistry over one folder per group and one JSON file per version."""
+
+    root: Path
+    clock: Callable[[], datetime]
+
+    def ensure_group(self, group: ModelGroup) -> None:
+        """Make a group's folder and `group.json` unless they are there."""
+        with _as_registry_error(group.name), lock_folder(self.root / group.name) as folder:
+            if not (folder / GROUP_FILE).exists():
+                document = {"pipeline": group.pipeline, "model": group.model, "last_version": 0}
+                write_atomically(folder / GROUP_FILE, contract.to_json(document))
+
+    def groups(self, pipeline: str) -> tuple[ModelGroup, ...]:
+        """Return the groups of a pipeline, by name."""
+        with _as_registry_error(str(self.root)):
+            found = {path.parent.name: _read_json(path) for path in sorted(self.root.glob(f"*/{GROUP_FILE}"))}
+        return tuple(
+            ModelGroup(name, pipeline, group["model"]) for name, group in found.items() if group["pipeline"] == pipeline
+        )
+
+    def packages(self, group: str, status: Status | None = None) -> Iterator[ModelPackage]:
+        """Yield a group's packages, newest first."""
+        with _as_registry_error(group):
+            files = [path for path in (self.root / group).glob("*.json") if path.stem.isdecimal()]
+            found = [_parse_package(_read_json(path)) for path in files]
+        newest_first = sorted(found, key=lambda package: (package.created, package.version), reverse=True)
+        yield from (package for package in newest_first if status in (None, package.status))
+
+    def register(self, package: NewPackage) -> ModelPackage:
+        """Write the next version's file, or return the package that has the same token."""
+        with _as_registry_error(package.group), lock_folder(self.root / package.group) as folder:
+            if not (folder / GROUP_FILE).exists():
+                raise RegistryError(f"{package.group}: no such group; make it first")
+            for known in self.packages(package.group):
+                if known.metadata.get("token") == package.token:
+                    return known
+            return self._write_version(folder, package)
+
+    def set_status(self, package: ModelPackage, status: Status, metadata: Mapping[str, str]) -> None:
+        """Write a version's file again with another status."""
+        with _as_registry_error(package.group), lock_folder(self.root / package.group) as folder:
+            known = _parse_package(_read_json(folder / f"{package.version}.json"))
+            _write_package(folder, replace(known, status=status, metadata={**known.metadata, **metadata}))
+
+    def delete(self, package: ModelPackage) -> None:
+        """Delete a version's file; its number is never used again."""
+        with _as_registry_error(package.group), lock_folder(self.root / package.group) as folder:
+            (folder / f"{package.version}.json").unlink(missing_ok=True)
+
+    def _write_version(self, folder: Path, package: NewPackage) -> ModelPackage:
+        group = _read_json(folder / GROUP_FILE)
+        version = int(group["last_version"]) + 1
+        write_atomically(folder / GROUP_FILE, contract.to_json({**group, "last_version": version}))
+        made = ModelPackage(
+            group=package.group,
+            version=version,
+            status=package.status,
+            artifact_uri=package.artifact_uri,
+            image_uri=package.image_uri,
+            sha256=package.metadata.get("sha256", ""),
+            created=self.clock(),
+            arn=f"local:model-package/{package.group}/{version}",
+            metadata={**package.metadata, "token": package.token},
+        )
+        _write_package(folder, made)
+        return made
+
+
+@dataclass(frozen=True)
+class FolderNotifier:
+    """Notifier that shows a message on the console and keeps it in the outbox."""
+
+    outbox: Path
+    console: TextIO
+
+    def publish(self, subject: str, body: str, context: Mapping[str, str]) -> None:
+        """Show and keep a message under the next number of its execution."""
+        try:
+            with lock_folder(self.outbox / context["execution"]) as folder:
+                numbers = [int(found[1]) for path in folder.iterdir() if (found := re.match(r"(\d+)-", path.name))]
+                name = f"{max(numbers, default=0) + 1:02d}-{context['kind']}.txt"
+                write_atomically(folder / name, f"Subject: {subject}\n\n{body}")
+            self.console.write(f"\n{body.rstrip()}\n\n")
+            self.console.flush()
+        except (OSError, ValueError) as error:
+            raise NotifyError(f"message {context['kind']!r} cannot be kept: {error}") from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that others see it whole or not at all."""
+    with _new_file(path) as scratch:
+        scratch.write_bytes(text.encode("utf-8"))
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[Path]:
+    """Hold the lock on a folder, made where needed; other processes that want it wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[Path]:
+    """Give a scratch file that becomes `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+    os.close(handle)
+    scratch = Path(name)
+    try:
+        yield scratch
+        with scratch.open("rb") as written:
+            os.fsync(written.fileno())
+        scratch.chmod(0o644)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _as_store_error(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{doing}: {error}") from error
+
+
+@contextmanager
+def _as_registry_error(group: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise RegistryError(f"registry group {group}: {type(error).__name__}: {error}") from error
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write_package(folder: Path, package: ModelPackage) -> None:
+    document = {**asdict(package), "created": package.created.isoformat()}
+    write_atomically(folder / f"{package.version}.json", contract.to_json(document))
+
+
+def _parse_package(found: Mapping[str, Any]) -> ModelPackage:
+    return ModelPackage(**{**found, "created": datetime.fromisoformat(found["created"])})

@@ -1,0 +1,159 @@
+"""Notify: one mail per kind (started, trained, finished, failed), and `latest.json` when a run has finished.
+
+The texts are pure (`lambda_trigger.mails`). A mail that cannot be delivered never fails a run: that is
+logged, and `Sent` is `false`. Only errors of the outside world are treated so; a bug keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from lambda_trigger import mails, settings, summary, verdicts
+from lambda_trigger.mails import Mail, Places, Run
+from lambda_trigger.ports import ObjectStore, PortError, Ports, Scalar, join_uri, ports_for
+from lambda_trigger.settings import Settings
+from lambda_trigger.summary import Summary
+from lambda_trigger.text import format_time, quote_argument
+from steps import contract
+
+log = logging.getLogger(__name__)
+
+KEY_STEP = "Step"
+KEY_MODEL = "Model"
+KEY_REASON = "Reason"
+KEY_COMMAND = "Command"
+ATTEMPTS = 5
+"""Tries to put `latest.json` while others put theirs."""
+
+
+class KindError(Exception):
+    """The kind of notification is none that we know."""
+
+
+def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
+    """Send the mail of the event's kind; return `Sent`, "true" or "false"."""
+    ports, kind = ports_for(context), str(event[contract.KEY_KIND])
+    try:
+        mail = _write_mail(ports, kind, event)
+        ports.notifier.publish(mail.subject, mail.body, {"execution": str(event[contract.KEY_EXECUTION]), "kind": kind})
+    except PortError:
+        log.exception("the mail %r could not be sent; the run goes on", kind)
+        return {contract.OUT_SENT: "false"}
+    return {contract.OUT_SENT: "true"}
+
+
+def publish_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str]) -> bool:
+    """Write `latest.json` unless it is of a run that started later; tell whether it was written.
+
+    The put is conditional on what was read, so that of two runs finishing together the later one stays.
+    """
+    for _ in range(ATTEMPTS):
+        known = objects.read_tagged(uri)
+        if known is not None and _is_later(known.text, latest["started"]):
+            return False
+        if objects.replace(uri, contract.to_json(latest), known.etag if known else None):
+            return True
+    log.warning("%s kept changing while it was written; left as it is", uri)
+    return False
+
+
+def parse_time(value: Scalar | None) -> datetime | None:
+    """Return the moment that an event names (ISO 8601, or seconds since 1970), or None if it names none."""
+    try:
+        seconds = float(value) if value is not None else None
+    except ValueError:
+        seconds = None
+    try:
+        if seconds is not None:
+            return datetime.fromtimestamp(seconds, UTC)
+        moment = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_later(text: str, started: str) -> bool:
+    """Tell whether the run of a `latest.json` started after `started`; an unreadable one is replaced."""
+    try:
+        known = parse_time(json.loads(text)["started"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    ours = parse_time(started)
+    return known is not None and ours is not None and known > ours
+
+
+def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
+    chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
+    run = _describe_run(ports, chosen, event)
+    if kind == contract.STARTED:
+        return mails.started(run, [model.name for model in chosen.models])
+    if kind == contract.TRAINED_MAIL:
+        found = verdicts.parse(ports.objects.read_text(str(event[contract.KEY_VERDICTS])))
+        return mails.trained(run, found, [model.slug for model in chosen.models])
+    if kind == contract.FINISHED:
+        return _write_finished(ports, chosen, run, event)
+    if kind == contract.FAILED_MAIL:
+        step, model, reason, command = (str(event.get(k, "")) for k in (KEY_STEP, KEY_MODEL, KEY_REASON, KEY_COMMAND))
+        return mails.failed(run, step, model, reason, command)
+    raise KindError(f"no mail of kind {kind!r}; expected started, trained, finished or failed")
+
+
+def _describe_run(ports: Ports, chosen: Settings, event: Mapping[str, Scalar]) -> Run:
+    facts = {
+        "raw data": contract.RAW_DATA_URI,
+        "training data": contract.TRAIN_DATA_VERSION,
+        "prediction data": contract.PREDICT_DATA_VERSION,
+    }
+    return Run(
+        pipeline=chosen.pipeline,
+        execution=str(event[contract.KEY_EXECUTION]),
+        when=format_time(ports.clock(), chosen.timezone),
+        facts={name: str(event.get(key, "")) for name, key in facts.items()},
+    )
+
+
+def _write_finished(ports: Ports, chosen: Settings, run: Run, event: Mapping[str, Scalar]) -> Mail:
+    output = event[contract.KEY_PREDICTIONS]
+    predictions = join_uri(output, contract.PREDICTIONS_DIR)
+    report, table = join_uri(output, contract.REPORT_FILE), join_uri(output, contract.SUMMARY_FILE)
+    found = summary.parse(ports.objects.read_text(table))
+    started = parse_time(event.get(contract.KEY_STARTED)) or ports.clock()
+    latest = {
+        "execution": run.execution,
+        "started": started.astimezone(UTC).isoformat(),
+        "status": found.status,
+        "predictions": predictions + "/",
+        "report": report,
+        "summary": table,
+    }
+    trouble = _try_latest(ports.objects, chosen.latest, latest)
+    predictions_at, report_at, table_at = [ports.objects.locate(uri) for uri in (predictions, report, table)]
+    return mails.finished(
+        run, found, Places(predictions_at, report_at, table_at, [*trouble, *_next_steps(ports, found)])
+    )
+
+
+def _try_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str]) -> list[str]:
+    """Publish `latest.json`; return what people must know if that went wrong."""
+    try:
+        publish_latest(objects, uri, latest)
+    except PortError:
+        log.exception("%s could not be written", uri)
+        return [f"{objects.locate(uri)} could not be written: consumers of it still see an earlier run"]
+    return []
+
+
+def _next_steps(ports: Ports, found: Summary) -> list[str]:
+    """Return what to do about models that the gate turned down: look, then approve or register one."""
+    turned_down = [model for model in found.models if not model.accepted and model.served_by != contract.FRESH]
+    concerned = [model for model in turned_down if model.is_unserved or model.served_by == contract.DEFAULT]
+    if not concerned:
+        return []
+    commands = [ports.command("registry", f"approve {quote_argument(m.name, m.slug)}") for m in concerned]
+    return [
+        "look at the report; to serve a model that the gate turned down, approve its newest version:",
+        *commands,
+    ]

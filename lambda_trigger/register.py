@@ -1,0 +1,148 @@
+"""Register: every model that trained becomes a version in its segment's registry group, once, with its
+verdict.
+
+`describe_package` and `choose_surplus` are pure. `handler` copies artifacts to the registry prefix (which
+never expires), makes the packages, and deletes unapproved versions beyond `registry.keep`; artifacts stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+
+from lambda_trigger import evaluation, settings, verdicts
+from lambda_trigger.evaluation import Evaluation
+from lambda_trigger.ports import (
+    APPROVED,
+    METADATA_LIMIT,
+    PENDING,
+    ModelPackage,
+    NewPackage,
+    ObjectStore,
+    Ports,
+    RegistryError,
+    Scalar,
+    join_uri,
+    ports_for,
+)
+from lambda_trigger.settings import Model, Settings
+from lambda_trigger.verdicts import Verdict
+from steps import contract
+
+log = logging.getLogger(__name__)
+
+TRUE, FALSE = "true", "false"
+
+
+def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
+    """Register the models of an execution; return `Registered`, the number of versions made."""
+    ports = ports_for(context)
+    chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
+    found = verdicts.parse(ports.objects.read_text(str(event[contract.KEY_VERDICTS])))
+    made = [_register_model(ports, chosen, event, model, found.of(model.slug)) for model in chosen.models]
+    log.info("registered %d models", sum(made))
+    return {contract.OUT_REGISTERED: sum(made)}
+
+
+def describe_package(
+    model: Model, verdict: Verdict, found: Evaluation, event: Mapping[str, Scalar], auto: bool
+) -> dict[str, str]:
+    """Return a package's metadata: scalars as text; `auto` tells that the gate's verdict approves it."""
+    execution = str(event[contract.KEY_EXECUTION])
+    values = {
+        "model": model.name,
+        "mae": found.mae,
+        "baseline_mae": found.baseline_mae,
+        "autogluon_version": found.autogluon_version,
+        "python_version": found.python_version,
+        "sha256": found.sha256,
+        "data_version": event[contract.TRAIN_DATA_VERSION],
+        "execution": execution,
+        "accepted": TRUE if verdict.accepted else FALSE,
+        "auto_approved": TRUE if auto else FALSE,
+        "token": make_token(execution, model.slug),
+    }
+    return as_metadata(values)
+
+
+def as_metadata(values: Mapping[str, Scalar | None]) -> dict[str, str]:
+    """Return values as the registry takes them: text of at most 256 characters, nothing empty."""
+    texts = {key: str(value)[:METADATA_LIMIT] for key, value in values.items() if value is not None}
+    return {key: text for key, text in texts.items() if text}
+
+
+def make_token(*parts: str) -> str:
+    """Return the token under which registering something twice is the same as once."""
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+def choose_surplus(packages: Iterable[ModelPackage], keep: int) -> tuple[ModelPackage, ...]:
+    """Return the unapproved packages beyond the `keep` newest of them; `packages` come newest first."""
+    unapproved = [package for package in packages if package.status != APPROVED]
+    return tuple(unapproved[max(keep, 1) :])
+
+
+def copy_artifact(objects: ObjectStore, source: str, registry: str, slug: str, sha256: str) -> str:
+    """Copy an artifact to its place in the registry unless it is there; return its URI."""
+    target = join_uri(registry, slug, sha256, contract.MODEL_FILE)
+    if not objects.exists(target):
+        objects.copy(source, target)
+    return target
+
+
+def _register_model(
+    ports: Ports, chosen: Settings, event: Mapping[str, Scalar], model: Model, verdict: Verdict
+) -> bool:
+    """Register one model; tell whether a version was made."""
+    group = chosen.group(model)
+    ports.registry.ensure_group(group)
+    if verdict.status != contract.TRAINED:
+        return False
+    found = evaluation.read(ports.objects, event, model)
+    auto = chosen.approval == "auto" and verdict.accepted
+    metadata = describe_package(model, verdict, found, event, auto)
+    known = _find_registered(ports.registry.packages(group.name), found.sha256)
+    if known is None:
+        ports.registry.register(_new_package(ports.objects, chosen, event, model, found, metadata))
+    elif auto and known.status == PENDING:
+        changed = {key: metadata[key] for key in ("accepted", "auto_approved", "execution")}
+        ports.registry.set_status(known, APPROVED, changed)
+    _prune(ports, group.name, chosen.keep)
+    return known is None
+
+
+def _find_registered(packages: Iterable[ModelPackage], sha256: str | None) -> ModelPackage | None:
+    return next((package for package in packages if package.sha256 == sha256), None)
+
+
+def _new_package(
+    objects: ObjectStore,
+    chosen: Settings,
+    event: Mapping[str, Scalar],
+    model: Model,
+    found: Evaluation,
+    metadata: Mapping[str, str],
+) -> NewPackage:
+    if not found.sha256:
+        raise RegistryError(f"{evaluation.uri_of(event, model)}: a trained model without the sha256 of its artifact")
+    registry = str(event[contract.KEY_REGISTRY])
+    source = join_uri(event[contract.model_key(model.slug)], model.slug, contract.MODEL_FILE)
+    artifact = copy_artifact(objects, source, registry, model.slug, found.sha256)
+    beside = join_uri(registry, model.slug, found.sha256, contract.EVALUATION_FILE)
+    if not objects.exists(beside):
+        objects.copy(evaluation.uri_of(event, model), beside)
+    return NewPackage(
+        group=chosen.group(model).name,
+        status=APPROVED if metadata["auto_approved"] == TRUE else PENDING,
+        artifact_uri=artifact,
+        image_uri=str(event[contract.KEY_IMAGE]),
+        token=metadata["token"],
+        metadata=metadata,
+        evaluation_uri=beside,
+    )
+
+
+def _prune(ports: Ports, group: str, keep: int) -> None:
+    for package in choose_surplus(ports.registry.packages(group), keep):
+        ports.registry.delete(package)

@@ -1,0 +1,76 @@
+"""What PostProcess reports of a finished run (`summary.json`), as frozen records. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from steps import contract
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """Who served one segment, and why; `rows` are the rows it has to predict."""
+
+    name: str
+    slug: str
+    mae: float | None
+    baseline_mae: float | None
+    improvement: float | None
+    threshold: float | None
+    accepted: bool
+    reasons: tuple[str, ...]
+    served_by: str
+    why: str
+    rows: int
+    model_version: int | None
+
+    @property
+    def is_unserved(self) -> bool:
+        """Tell whether rows of this segment got no prediction; a segment without rows lacks nothing."""
+        return self.served_by == contract.SKIPPED and self.why != NOTHING_TO_PREDICT
+
+
+NOTHING_TO_PREDICT = "no rows to predict"
+"""Reason for which a segment is skipped without anything being wrong."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished run: rows read and predicted, and every model in the order of its name."""
+
+    status: str
+    rows: int
+    predict_rows: int
+    models: tuple[ModelSummary, ...]
+
+    @property
+    def degraded(self) -> bool:
+        """Tell whether a segment went without predictions."""
+        return self.status == "Degraded"
+
+
+def parse(text: str) -> Summary:
+    """Return the Summary of a `summary.json`."""
+    found = json.loads(text)
+    models = tuple(_parse_model(name, model) for name, model in found["models"].items())
+    return Summary(found["status"], int(found["rows"]), int(found["predict_rows"]), models)
+
+
+def _parse_model(name: str, found: Mapping[str, Any]) -> ModelSummary:
+    return ModelSummary(
+        name=name,
+        slug=found["slug"],
+        mae=found["mae"],
+        baseline_mae=found["baseline_mae"],
+        improvement=found["improvement"],
+        threshold=found["threshold"],
+        accepted=bool(found["accepted"]),
+        reasons=tuple(found["reasons"] or ()),
+        served_by=found["served_by"],
+        why=found["why"] or "",
+        rows=int(found["rows"]),
+        model_version=found["model_version"],
+    )

@@ -1,0 +1,85 @@
+"""Plain text for people: numbers, aligned tables, quoted names, subjects within SNS's limits. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SUBJECT_LIMIT = 99
+"""SNS wants a subject of less than 100 ASCII characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
+BODY_LIMIT = 256 * 1024
+"""Bytes of one SNS message."""
+_CUT = "\n... (cut; the report has everything)\n"
+
+
+def format_number(value: float | None) -> str:
+    """Return a figure with up to six significant digits, or `-` where there is none."""
+    return "-" if value is None else f"{value:.6g}"
+
+
+def compare_numbers(left: float, sign: str, right: str, other: float) -> str:
+    """Return `left sign right other` with as many digits as it takes to tell the two apart."""
+    shown = format_number(left), format_number(other)
+    if shown[0] == shown[1] and left != other:
+        shown = repr(left), repr(other)
+    return " ".join(part for part in (shown[0], sign, right, shown[1]) if part)
+
+
+def format_table(rows: Sequence[Sequence[str]], numeric: frozenset[int] = frozenset()) -> str:
+    """Return rows as aligned columns, the first row being the heading; numeric columns set to the right."""
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(_format_row(row, widths, numeric) for row in rows)
+
+
+def _format_row(row: Sequence[str], widths: Sequence[int], numeric: frozenset[int]) -> str:
+    cells = []
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        padding = " " * (width - _width(cell))
+        cells.append(padding + cell if column in numeric else cell + padding)
+    return "  ".join(cells).rstrip()
+
+
+def _width(cell: str) -> int:
+    """Return the columns that a text takes on a terminal: East Asian characters take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in cell)
+
+
+def quote_argument(name: str, slug: str) -> str:
+    """Return a model's name as a shell argument in quotes, or its slug if the name would not survive."""
+    if not name.isprintable() or name.startswith("-") or "!" in name:
+        return slug
+    escaped = "".join("\\" + letter if letter in '\\"$`' else letter for letter in name)
+    return f'"{escaped}"'
+
+
+def format_time(moment: datetime, timezone: str) -> str:
+    """Return a moment in the people's time zone; in UTC where the machine does not know the zone."""
+    try:
+        local = moment.astimezone(ZoneInfo(timezone))
+    except (ZoneInfoNotFoundError, ValueError):
+        local, timezone = moment.astimezone(ZoneInfo("UTC")), "UTC"
+    return f"{local:%Y-%m-%d %H:%M} {timezone}"
+
+
+def list_names(names: Sequence[str], limit: int = 3) -> str:
+    """Return names joined by commas, the ones beyond `limit` as a count."""
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def fit_subject(subject: str) -> str:
+    """Return a subject in one line of printable ASCII, within SNS's limit, starting with a letter or mark."""
+    plain = unicodedata.normalize("NFKD", " ".join(subject.split()))
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    letters = [letter if " " <= letter <= "~" else "?" for letter in bare]
+    return "".join(letters).strip()[:SUBJECT_LIMIT].rstrip() or "(no subject)"
+
+
+def fit_body(body: str) -> str:
+    """Return a body within SNS's limit, cut at its end where it must be."""
+    encoded = body.encode()
+    if len(encoded) <= BODY_LIMIT:
+        return body
+    return encoded[: BODY_LIMIT - len(_CUT.encode())].decode(errors="ignore") + _CUT

@@ -1,0 +1,108 @@
+"""A workspace with settings, evaluations and statuses of three models, as the handlers find them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambda_trigger.folders import LocalContext, local_ports
+from lambda_trigger.ports import ModelGroup, ModelPackage, NewPackage, Ports, Status
+from steps import contract
+
+BASE = "s3://local/flights"
+RUN = f"{BASE}/executions/run-1"
+SETTINGS_URI = f"{BASE}/settings/lambda/settings.json"
+
+
+def settings_slice(**changes: Any) -> dict[str, Any]:
+    """Return the settings slice of the Lambda code with some keys changed (`models` by list of names)."""
+    names = changes.pop("names", ["EWR", "JFK", "LGA"])
+    slugs = contract.slugs(names, "flights")
+    thresholds = changes.pop("thresholds", {})
+    return {
+        "pipeline": "flights",
+        "models": [{"name": n, "slug": slugs[n], "pooled": False, "threshold": thresholds.get(n)} for n in names],
+        "gate": {"mae": None, "max_baseline_ratio": 1.0, "min_holdout_rows": 5},
+        "fallback": {"policy": "all", "on_missing_default": "fail"},
+        "registry": {"keep": 2, "approval": "manual"},
+        "timezone": "UTC",
+        "bucket": "local",
+        "latest": f"{BASE}/predictions/latest.json",
+        **changes,
+    }
+
+
+def evaluation(mae: Any = 10.0, baseline: Any = 30.0, **changes: Any) -> dict[str, Any]:
+    """Return an evaluation.json."""
+    return {
+        "status": "trained",
+        "reason": None,
+        "regression_metrics": {"mae": {"value": mae, "standard_deviation": None}},
+        "baseline": {"name": "median predictor", "mae": baseline},
+        "holdout_rows": 100,
+        "artifact": {"sha256": "a" * 64, "size": 9, "file": "model.tar.gz"},
+        "autogluon_version": "1.6.3",
+        "python_version": "3.11.9",
+        **changes,
+    }
+
+
+@dataclass
+class Desk:
+    """A workspace in a folder and everything a handler's event needs."""
+
+    root: Path
+    console: io.StringIO = field(default_factory=io.StringIO)
+
+    @property
+    def ports(self) -> Ports:
+        return local_ports(self.root, self.resolve, self.console)
+
+    @property
+    def context(self) -> LocalContext:
+        return LocalContext(self.ports)
+
+    def resolve(self, uri: str) -> Path:
+        return self.root / "s3" / uri.removeprefix("s3://")
+
+    def write(self, uri: str, value: Any) -> str:
+        text = value if isinstance(value, str) else json.dumps(value)
+        self.ports.objects.write_text(uri, text)
+        return uri
+
+    def read(self, uri: str) -> Any:
+        return json.loads(self.ports.objects.read_text(uri))
+
+    def configure(self, **changes: Any) -> dict[str, Any]:
+        found = settings_slice(**changes)
+        self.write(SETTINGS_URI, found)
+        return found
+
+    def train(self, slug: str, **changes: Any) -> None:
+        """Put a model's evaluation and artifact where Train would have."""
+        found = evaluation(**changes)
+        if found["artifact"]:
+            found["artifact"] = {**found["artifact"], "sha256": changes.get("sha256", f"{slug:a<64}".lower()[:64])}
+        self.write(f"{RUN}/Train-{slug}/evaluation/{slug}/evaluation.json", found)
+        self.write(f"{RUN}/Train-{slug}/model/{slug}/model.tar.gz", f"artifact of {slug}")
+
+    def event(self, slugs: list[str], **more: Any) -> dict[str, Any]:
+        """Return an event with the keys that name each model's training outputs."""
+        outputs = {contract.evaluation_key(s): f"{RUN}/Train-{s}/evaluation" for s in slugs}
+        models = {contract.model_key(s): f"{RUN}/Train-{s}/model" for s in slugs}
+        return {"Execution": "run-1", "Settings": SETTINGS_URI, **outputs, **models, **more}
+
+    def default(self, slug: str, status: Status = "Approved", metadata: dict[str, str] | None = None) -> ModelPackage:
+        """Register a version of a model."""
+        group = ModelGroup(f"flights-{slug}", "flights", slug)
+        registry = self.ports.registry
+        registry.ensure_group(group)
+        number = len(list(registry.packages(group.name)))
+        digest = f"{slug.lower()}{number}".ljust(64, "d")
+        found = {"sha256": digest, "execution": "run-0", "auto_approved": "false", **(metadata or {})}
+        artifact = f"{BASE}/registry/{slug}/{digest}/model.tar.gz"
+        new = NewPackage(group.name, status, artifact, "image:old", f"token-{slug}-{number}", found)
+        return registry.register(new)

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lambda_cases import RUN, Desk
+
+from lambda_trigger import decide, judge
+from lambda_trigger.decide import MissingDefaultError, PolicyError
+from lambda_trigger.ports import ModelGroup, NewPackage
+
+NAMES = ["EWR", "JFK", "LGA"]
+SKIP = {"policy": "all", "on_missing_default": "skip"}
+
+
+def arrange(desk: Desk, maes: dict[str, float], rows: dict[str, int] | None = None, **settings: Any) -> None:
+    """Train the models with these MAEs, judge them against 20, and give them rows to predict."""
+    names = list(maes)
+    desk.configure(names=names, **settings)
+    for slug, mae in maes.items():
+        desk.train(slug, mae=mae, baseline=1000.0)
+        desk.write(f"{RUN}/predict/{slug}/status.json", {"rows": (rows or {}).get(slug, 7)})
+    judge.handler(desk.event(names, Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
+
+
+def run(desk: Desk, policy: str = "all", first: int = 0, names: list[str] | None = None) -> dict[str, Any]:
+    event = desk.event(
+        names or NAMES,
+        Policy=policy,
+        Verdicts=f"{RUN}/judge/verdicts.json",
+        Output=f"{RUN}/decide",
+        Predict=f"{RUN}/predict",
+        First=first,
+        Image="image:now",
+    )
+    return decide.handler(event, desk.context)
+
+
+def sources(desk: Desk) -> dict[str, str]:
+    return {slug: m["source"] for slug, m in desk.read(f"{RUN}/decide/01/decision.json")["models"].items()}
+
+
+def test_policy_all_sends_every_segment_to_its_default_when_one_model_is_rejected(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0})
+    versions = {slug: desk.default(slug) for slug in NAMES}
+
+    found = run(desk)
+
+    assert sources(desk) == dict.fromkeys(NAMES, "default")
+    assert [found[f"Model{n:02d}"] for n in range(3)] == [versions[s].artifact_uri for s in NAMES]
+    decision = desk.read(str(found["DecisionUri"]))["models"]
+    assert decision["EWR"]["reason"] == "MAE 31 > threshold 20"
+    assert decision["JFK"]["reason"] == "policy all: the gate rejected EWR"
+    assert decision["JFK"]["sha256"] == versions["JFK"].sha256
+    assert (decision["JFK"]["version"], decision["JFK"]["package"]) == (1, versions["JFK"].arn)
+
+
+def test_policy_per_model_keeps_the_fresh_models_that_passed(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0})
+    desk.default("EWR")
+
+    found = run(desk, "per_model")
+
+    assert sources(desk) == {"EWR": "default", "JFK": "fresh", "LGA": "fresh"}
+    assert found["Model01"] == f"{RUN}/Train-JFK/model/JFK/model.tar.gz"
+    assert found["Image01"] == "image:now"
+    assert desk.read(str(found["DecisionUri"]))["models"]["JFK"]["sha256"].startswith("jfk")
+
+
+def test_a_default_runs_in_the_image_it_was_registered_with(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    desk.default("EWR")
+
+    assert run(desk, names=["EWR"])["Image00"] == "image:old"
+
+
+def test_a_default_without_a_recorded_image_runs_in_the_image_of_today(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    group = ModelGroup("flights-EWR", "flights", "EWR")
+    desk.ports.registry.ensure_group(group)
+    desk.ports.registry.register(NewPackage(group.name, "Approved", "s3://local/m", "", "t", {"sha256": "ab"}))
+
+    assert run(desk, names=["EWR"])["Image00"] == "image:now"
+
+
+def test_missing_defaults_fail_with_every_segment_and_the_commands_that_help(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0})
+    desk.default("JFK", "PendingManualApproval")
+
+    with pytest.raises(MissingDefaultError) as raised:
+        run(desk)
+
+    message = str(raised.value)
+    assert "for 3 segments: EWR, JFK, LGA" in message
+    for name in NAMES:
+        assert f'python -m pipelines.registry --local approve "{name}"' in message
+    assert "python -m pipelines.run --local --retry run-1" in message
+
+
+def test_approving_after_such_a_failure_lets_the_same_execution_go_on(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    made = desk.default("EWR", "PendingManualApproval", {"execution": "run-1"})
+    with pytest.raises(MissingDefaultError):
+        run(desk, names=["EWR"])
+
+    desk.ports.registry.set_status(made, "Approved", {"auto_approved": "false"})
+    run(desk, names=["EWR"])
+
+    assert sources(desk) == {"EWR": "default"}
+
+
+def test_missing_defaults_are_named_even_beyond_the_slice_of_this_step(desk: Desk) -> None:
+    names = [f"S{n:02d}" for n in range(30)]
+    arrange(desk, dict.fromkeys(names, 31.0))
+    for name in names[:-1]:
+        desk.default(name)
+
+    with pytest.raises(MissingDefaultError, match="for 1 segment: S29"):
+        run(desk, names=names)
+
+
+def test_each_step_decides_for_its_own_slice_of_models(desk: Desk) -> None:
+    names = [f"S{n:02d}" for n in range(decide.contract.DECIDE_WIDTH + 2)]
+    arrange(desk, {**dict.fromkeys(names, 10.0), "S00": 31.0})
+    for name in names:
+        desk.default(name)
+
+    found = run(desk, first=decide.contract.DECIDE_WIDTH, names=names)
+
+    assert found["DecisionUri"] == f"{RUN}/decide/02/decision.json"
+    assert found["DecisionsUri"] == f"{RUN}/decide"
+    assert set(desk.read(str(found["DecisionUri"]))["models"]) == set(names[-2:])
+    assert sorted(found) == ["DecisionUri", "DecisionsUri", "Image00", "Image01", "Model00", "Model01"]
+
+
+def test_missing_defaults_may_be_skipped_and_then_get_the_decision_as_their_model(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0}, fallback=SKIP)
+    desk.default("JFK")
+
+    found = run(desk, names=["EWR", "JFK"])
+
+    assert sources(desk) == {"EWR": "skipped", "JFK": "default"}
+    assert (found["Model00"], found["Image00"]) == (found["DecisionUri"], "image:now")
+    reason = desk.read(str(found["DecisionUri"]))["models"]["EWR"]["reason"]
+    assert reason == "MAE 31 > threshold 20; no approved default model"
+
+
+def test_a_model_without_rows_to_predict_needs_no_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, rows={"EWR": 0, "JFK": 0})
+    desk.default("LGA")
+    desk.default("EWR")
+
+    found = run(desk)
+
+    assert sources(desk) == {"EWR": "skipped", "JFK": "fresh", "LGA": "default"}
+    assert desk.read(str(found["DecisionUri"]))["models"]["EWR"]["reason"] == "no rows to predict"
+
+
+def test_a_segment_that_was_not_trained_but_has_rows_needs_its_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0})
+    desk.train("JFK", mae=0, status="skipped", reason="no training rows", artifact=None)
+    judge.handler(desk.event(["EWR", "JFK"], Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
+    desk.default("EWR")
+
+    with pytest.raises(MissingDefaultError, match="for 1 segment: JFK"):
+        run(desk, "per_model", names=["EWR", "JFK"])
+
+
+def test_the_newest_approved_version_is_the_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    desk.default("EWR")
+    newest = desk.default("EWR")
+    desk.default("EWR", "Rejected")
+    desk.default("EWR", "PendingManualApproval")
+
+    assert run(desk, names=["EWR"])["Model00"] == newest.artifact_uri
+
+
+def test_a_version_that_this_execution_approved_by_itself_is_no_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    earlier = desk.default("EWR", metadata={"execution": "run-0", "auto_approved": "true"})
+    desk.default("EWR", metadata={"execution": "run-1", "auto_approved": "true"})
+
+    assert run(desk, names=["EWR"])["Model00"] == earlier.artifact_uri
+
+
+def test_a_version_of_this_execution_that_somebody_approved_by_hand_is_a_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    by_hand = desk.default("EWR", metadata={"execution": "run-1", "auto_approved": "false"})
+
+    assert run(desk, names=["EWR"])["Model00"] == by_hand.artifact_uri
+
+
+def test_a_version_without_a_recorded_sha256_is_no_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    desk.default("EWR", metadata={"sha256": ""})
+
+    with pytest.raises(MissingDefaultError):
+        run(desk, names=["EWR"])
+
+
+def test_an_unknown_policy_is_refused_with_those_there_are(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+
+    with pytest.raises(PolicyError, match=r"'each', expected 'all' or 'per_model'"):
+        run(desk, "each", names=["EWR"])

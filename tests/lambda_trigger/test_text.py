@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import string
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_trigger import text
+
+
+@given(st.text(min_size=1))
+def test_a_subject_is_one_line_of_printable_ascii_below_100_characters(subject: str) -> None:
+    found = text.fit_subject(subject)
+
+    assert 0 < len(found) < 100
+    assert all(" " <= letter <= "~" for letter in found)
+    assert found[0] in string.ascii_letters + string.digits + string.punctuation
+
+
+def test_accents_are_dropped_and_other_scripts_become_question_marks() -> None:
+    assert text.fit_subject("Zürich\n 東京: ok") == "Zurich ??: ok"
+
+
+def test_a_body_is_cut_to_256_kilobytes_of_utf8_without_breaking_a_letter() -> None:
+    found = text.fit_body("東" * 100_000)
+
+    assert len(found.encode()) <= 256 * 1024
+    assert found.endswith("(cut; the report has everything)\n")
+    assert "�" not in found
+
+
+def test_a_short_body_is_left_alone() -> None:
+    assert text.fit_body("東京") == "東京"
+
+
+@pytest.mark.parametrize("name", ["EWR", "C (all)", 'say "hi"', "a$HOME`id`", "back\\slash", "東京", "a/b"])
+def test_a_quoted_name_comes_back_whole_from_a_shell(name: str) -> None:
+    shown = subprocess.run(
+        ["sh", "-c", f"printf %s {text.quote_argument(name, 'slug')}"], capture_output=True, check=True
+    )
+
+    assert shown.stdout.decode() == name
+
+
+@pytest.mark.parametrize("name", ["-x", "two\nlines", "wow!"])
+def test_a_name_that_no_shell_would_keep_is_given_by_its_slug(name: str) -> None:
+    assert text.quote_argument(name, "slug") == "slug"
+
+
+def test_columns_are_aligned_with_wide_characters_too() -> None:
+    found = text.format_table([("MODEL", "MAE"), ("東京", "1.5"), ("a", "10")], frozenset({1}))
+
+    assert found == "MODEL  MAE\n東京   1.5\na       10"
+
+
+def test_a_time_zone_that_the_machine_does_not_know_falls_back_to_utc() -> None:
+    assert text.format_time(datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "Mars/Olympus") == "2026-01-02 03:04 UTC"
+
+
+def test_names_beyond_the_limit_are_counted() -> None:
+    assert text.list_names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
