@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "steps"
+RUNNABLE = re.compile(r"^    job\.run\(main\)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Bundle:
 
 def entry_modules(root: Path) -> tuple[str, ...]:
     """Return the modules of `steps/` that can be run as a step, by name."""
-    found = (path for path in sorted((root / PACKAGE).glob("*.py")) if "__main__" in path.read_text(encoding="utf-8"))
-    return tuple(path.stem for path in found)
+    paths = sorted((root / PACKAGE).glob("*.py"))
+    return tuple(path.stem for path in paths if RUNNABLE.search(path.read_text(encoding="utf-8")))
 
 
 def code_bundle(root: Path, module: str, prefix: str) -> Bundle:
@@ -71,15 +73,19 @@ def _imports(tree: ast.Module) -> list[str]:
     """Return the names after `steps.` in import statements and in module names written as text (`-m steps.fitting`)."""
     found: list[str] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += _module_part(node.module)
+        if isinstance(node, ast.ImportFrom):
+            found += _from_part(node)
         elif isinstance(node, ast.Import):
             found += [part for alias in node.names for part in _module_part(alias.name)]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found += _module_part(node.value)
     return found
+
+
+def _from_part(node: ast.ImportFrom) -> list[str]:
+    """Return the modules that `from steps import x`, `from steps.x import y` or its relative form names."""
+    module = ".".join(part for part in (PACKAGE * node.level, node.module) if part)
+    return [alias.name for alias in node.names] if module == PACKAGE else _module_part(module)
 
 
 def _module_part(name: str) -> list[str]:

@@ -135,26 +135,37 @@ def _run(arguments: argparse.Namespace) -> None:
     from pipelines import settings
 
     config = settings.load(arguments.config, arguments.env)
-    chosen = choose(config, arguments.config, arguments.raw, frozen=True)
     if arguments.lock:
         _write_lock(config, arguments)
         return
-    compiled = compile_pipeline(config, chosen)
+    compiled = compile_pipeline(config, choose(config, arguments.config, arguments.raw, frozen=True))
     if arguments.output:
-        arguments.output.write_text(compiled.text, encoding="utf-8")
+        _write(arguments.output, compiled.text, "--output")
         print(f"{arguments.output}: sha256 {compiled.sha256}", file=sys.stderr)  # noqa: T201
     else:
         sys.stdout.write(compiled.text)
 
 
+def _write(path: Path, text: str, flag: str) -> None:
+    from pipelines.errors import PipelineError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PipelineError(f"{flag}: {path} cannot be written ({error.strerror}); make the folder first") from error
+
+
 def _write_lock(config: Settings, arguments: argparse.Namespace) -> None:
     from pipelines import discovery, models
     from pipelines.errors import SettingsError
+    from pipelines.settings import Segments
 
+    if not isinstance(config.models, Segments):
+        raise SettingsError("--lock: the config lists its models, so there is nothing to discover; leave --lock out")
     if not arguments.raw:
         raise SettingsError("--lock: needs the data; give the raw folder with --raw FOLDER")
     path = models.lock_path(arguments.config, config.pipeline.name)
-    path.write_text(models.dump_lock(config, discovery.count_segments(config, Path(arguments.raw))), encoding="utf-8")
+    _write(path, models.dump_lock(config, discovery.count_segments(config, Path(arguments.raw))), "--lock")
     print(f"wrote {path}; commit it", file=sys.stderr)  # noqa: T201
 
 

@@ -234,7 +234,7 @@ def _fresh_branch(bench: Bench, upstream: Upstream) -> list[Any]:
     image = bench.blueprint.account.autogluon_image
     infers = []
     for model in bench.blueprint.models:
-        artifact = join(uri_of(upstream.trains[model.slug], c.OUT_MODEL), model.slug, c.MODEL_FILE)
+        artifact = join(uri_of(upstream.trains[model.slug], c.OUT_MODEL), model.slug)
         infers.append(_infer(bench, upstream, Served(model, image, artifact)))
     tail = _tail(bench, upstream, "", infers)
     return [*infers, *tail, _register(bench, upstream, "", [tail[0]])]

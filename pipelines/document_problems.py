@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import typing
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,32 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipelines.errors import SettingsError
+from steps import contract
+
+DEEPEST = 50
+"""Levels of a config document; what is deeper cannot be meant."""
+LARGEST = 2**53
+"""Largest whole number that every reader of JSON keeps exactly."""
+PLAIN_WORDS = {
+    "missing": "missing; this setting has no default",
+    "model_type": "expected a mapping of settings",
+    "model_attributes_type": "expected a mapping of settings",
+    "dict_type": "expected a mapping",
+    "tuple_type": "expected a list",
+    "string_type": "expected text",
+    "bool_type": "expected true or false",
+    "too_short": "is empty; give a value",
+    "string_too_short": "is empty; give a value",
+}
+"""Our words for pydantic's findings that name Python types."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader that refuses a mapping with the same key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"  # `<<: *anchor` names no key of its own
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merge]
         twice = [key for key, count in Counter(map(str, keys)).items() if count > 1]
         if twice:
             raise yaml.constructor.ConstructorError(
@@ -48,6 +68,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from error
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: {_describe_yaml(error)}") from error
+    except (ValueError, RecursionError) as error:  # of values that YAML reads as a date or a number, and nesting
+        raise SettingsError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
         raise SettingsError(f"{path}: expected a mapping of settings such as 'data: {{label: y, id: id}}'")
     return document
@@ -74,10 +96,47 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
+def clean(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the document without what is not plain JSON, and by key path what was taken out."""
+    found: dict[str, str] = {}
+    return _clean(document, (), (), found), found
+
+
+def _clean(value: Any, location: tuple[str | int, ...], above: tuple[int, ...], found: dict[str, str]) -> Any:
+    """Return a value with `None` in place of every part that is not plain; `above` are the containers it lies in."""
+    problem = _not_plain(value, above)
+    if problem:
+        found[_path(location)] = problem
+        return None
+    inside = (*above, id(value))
+    if isinstance(value, Mapping):
+        odd = [key for key in value if not isinstance(key, str) or _not_plain(key, ())]
+        found.update({_path((*location, ascii(key))): "expected text as key; put it in quotes" for key in odd})
+        return {k: _clean(v, (*location, k), inside, found) for k, v in value.items() if k not in odd}
+    if isinstance(value, list | tuple):
+        return [_clean(item, (*location, i), inside, found) for i, item in enumerate(value)]
+    return value
+
+
+def _not_plain(value: Any, above: tuple[int, ...]) -> str | None:
+    """Return what keeps a value out of JSON, or None."""
+    if id(value) in above or len(above) > DEEPEST:
+        return "refers to itself or is nested too deeply; write it out"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "expected a finite number"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"the number is larger than {LARGEST}"
+    if isinstance(value, str) and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        return "holds half a character (a lone surrogate); write it in UTF-8"
+    if value is not None and not isinstance(value, str | int | float | list | tuple | Mapping):
+        return f"expected text or a number, found {type(value).__name__}; put it in quotes"
+    return None
+
+
 def resolve_models(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the document with `models` in one of its two forms, and what is wrong with that form."""
     models = document.get("models")
-    if models is None or isinstance(models, list) or (isinstance(models, Mapping) and "by" in models):
+    if "models" not in document or isinstance(models, list) or (isinstance(models, Mapping) and "by" in models):
         return dict(document), []
     hint = "models: expected {by: COLUMN} or a list of {name, where} or {name, train, predict}"
     return {**document, "models": {"by": "?"}}, [hint]
@@ -103,6 +162,8 @@ def _duplicate_names(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str
         text = item.get("name")
         if isinstance(text, str) and (not text.strip() or any(ord(c) < 32 for c in text)):
             yield f"models[{i}].name: expected readable text without control characters"
+        if text == contract.POOLED_NAME:
+            yield f"models[{i}].name: {text!r} is the name of the pooled model; choose another"
 
 
 def _missing_rows(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str]:
@@ -122,18 +183,27 @@ def _equal_filters(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str]:
         seen.setdefault(key, i)
 
 
-def schema_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return pydantic's findings as sentences with key paths and the nearest legal key."""
+def schema_problems(error: ValidationError, model: type[BaseModel], known: Iterable[str]) -> list[str]:
+    """Return pydantic's findings as sentences with key paths and the nearest legal key; none for a `known` path."""
     legal = sorted(legal_keys(model))
     found = []
     for item in error.errors(include_url=False, include_input=False):
-        location = tuple(part for part in item["loc"] if not _is_union_branch(part))
-        found.append(f"{_path(location)}: {_sentence(item, location, legal)}")
+        location = _location(item)
+        path = _path(location)
+        if path not in known:
+            found.append(f"{path}: {_sentence(item, location, legal)}")
     return found
 
 
+def _location(item: Any) -> tuple[str | int, ...]:
+    """Return where a finding lies, without what pydantic inserts for its own forms; an unknown key is the user's."""
+    parts = item["loc"]
+    own = len(parts) - 1 if item["type"] == "extra_forbidden" else -1
+    return tuple(part for i, part in enumerate(parts) if i == own or not _is_union_branch(part))
+
+
 def _is_union_branch(part: str | int) -> bool:
-    return isinstance(part, str) and (part == "Segments" or part.startswith(("tuple[", "function-")))
+    return isinstance(part, str) and (part in ("Segments", "[key]") or part.startswith(("tuple[", "function-")))
 
 
 def _path(location: tuple[str | int, ...]) -> str:
@@ -147,8 +217,8 @@ def _sentence(item: Any, location: tuple[str | int, ...], legal: list[str]) -> s
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key{_nearest(location, legal)}"
-    if kind == "missing":
-        return "missing; this setting has no default"
+    if kind in PLAIN_WORDS:
+        return PLAIN_WORDS[kind]
     if kind == "literal_error":
         return f"expected one of {context.get('expected')}"
     if kind == "string_pattern_mismatch":
@@ -157,15 +227,23 @@ def _sentence(item: Any, location: tuple[str | int, ...], legal: list[str]) -> s
 
 
 def _nearest(location: tuple[str | int, ...], legal: list[str]) -> str:
-    key = str(location[-1])
-    parent = _path(tuple("*" if isinstance(p, int) else p for p in location[:-1]))
-    siblings = [path for path in legal if path.rpartition(".")[0] == parent]
-    for candidates in (siblings, legal):
-        names = {path.rpartition(".")[2]: path for path in reversed(candidates)}
-        near = difflib.get_close_matches(key, names, 1, 0.6)
-        if near:
-            return f"; did you mean {names[near[0]]}?"
-    return f"; legal here: {', '.join(path.rpartition('.')[2] for path in siblings)}" if siblings else ""
+    """Suggest a key of the same mapping, else one that has its place elsewhere, else list what is legal here."""
+    key, parent = str(location[-1]), location[:-1]
+    siblings = [path.rpartition(".")[2] for path in legal if _is_inside(path, parent)]
+    close = difflib.get_close_matches(key, siblings, 1, 0.6)
+    if close:
+        return f"; did you mean {_path((*parent, close[0]))}?"
+    elsewhere = {path.rpartition(".")[2]: path for path in reversed(legal)}
+    far = difflib.get_close_matches(key, elsewhere, 1, 0.6)
+    if far:
+        return f"; did you mean {elsewhere[far[0]]}?"
+    return f"; legal here: {', '.join(siblings)}" if siblings else ""
+
+
+def _is_inside(path: str, parent: tuple[str | int, ...]) -> bool:
+    """Tell whether the legal key `path` lies directly in the mapping at `parent`."""
+    parts = path.replace("[*]", ".*").split(".")[:-1]
+    return len(parts) == len(parent) and all(p in ("*", str(k)) for p, k in zip(parts, parent, strict=True))
 
 
 def legal_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

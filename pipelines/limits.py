@@ -6,7 +6,6 @@ the developer guide; the step ceiling is a setting because an account's quota ca
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -175,9 +174,6 @@ def _targets(value: Any) -> Iterator[str]:
         got = REFERENCE.match(value["Get"]) if isinstance(value.get("Get"), str) else None
         if got:
             yield got.group(1)
-        if isinstance(value.get("Std:JsonGet"), Mapping):
-            file = value["Std:JsonGet"].get("PropertyFile")
-            yield from _targets(file if isinstance(file, Mapping) else {"Get": f"{json.dumps(file)}"})
         for item in value.values():
             yield from _targets(item)
     elif isinstance(value, list):

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.document_problems import read_yaml
 from pipelines.errors import DataError, SettingsError
 from pipelines.settings import Model, Segments, Settings
 from steps import contract
@@ -55,7 +56,7 @@ class Census:
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Census:
         """Read what `steps.segments` prints."""
-        key = "segments" if found.get("segments") else "models"
+        key = "models" if found.get("models") else "segments"  # a column of nulls has no segment at all
         rows = tuple(
             Segment(item.get("value", item.get("name")), item["train_rows"], item["predict_rows"])
             for item in found.get(key, ())
@@ -95,6 +96,11 @@ def _own_models(settings: Settings, census: Census | None) -> list[Model]:
             "write the lock file with: python -m pipelines.compile --raw FOLDER --lock"
         )
     column = settings.models.by
+    if any(segment.value == contract.POOLED_NAME for segment in census.segments):
+        raise DataError(
+            f"column {column!r}: a segment is called {contract.POOLED_NAME!r}, which is the name of the pooled model; "
+            "rename the segment in the data"
+        )
     large = [segment.value for segment in census.segments if segment.train_rows >= settings.min_rows]
     return [Model(name=value, where={column: (value,)}) for value in sorted(large)]
 
@@ -162,9 +168,12 @@ def read_lock(settings: Settings, path: Path) -> tuple[ModelSpec, ...]:
         raise SettingsError(
             f"{path}: no lock file; write it with: python -m pipelines.compile --raw FOLDER --lock (or give --raw)"
         )
-    lock = yaml.safe_load(path.read_text(encoding="utf-8"))
+    lock = read_yaml(path)
     column = settings.models.by if isinstance(settings.models, Segments) else None
-    if not isinstance(lock, dict) or lock.get("column") != column or not isinstance(lock.get("segments"), list):
+    values = lock.get("segments")
+    if lock.get("column") != column or not isinstance(values, list):
         raise SettingsError(f"{path}: was not written for models.by {column!r}; write it again with --lock")
-    rows = tuple(Segment(str(value), settings.min_rows, 0) for value in lock["segments"])
+    if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
+        raise SettingsError(f"{path}: segments: expected different texts, each in quotes; write it again with --lock")
+    rows = tuple(Segment(value, settings.min_rows, 0) for value in values)
     return choose_models(settings, Census(rows, Segment("", 0, 0)), always_pooled=True)

@@ -149,7 +149,7 @@ def _processor(bench: Bench, job: Job) -> Processor:
         volume_size_in_gb=job.instance.volume_gb,
         volume_kms_key=settings.kms,
         output_kms_key=settings.kms,
-        max_runtime_in_seconds=job.instance.max_runtime,
+        max_runtime_in_seconds=settings.max_runtime_of(job.instance),
         env=_environment(bench),
         tags=_tags(settings, job.segment),
         network_config=_network(settings),

@@ -118,9 +118,10 @@ class _Digests:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.known: dict[str, list[object]] = json.loads(path.read_text(encoding="utf-8"))
+            known = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            self.known = {}
+            known = {}
+        self.known: dict[str, list[object]] = known if isinstance(known, dict) else {}
 
     def describe(self, folder: Path, key: str) -> contract.DataFile:
         """Return a file's key, sha256 and size."""

@@ -18,7 +18,7 @@ NO_DEFAULTS = str(Path(__file__).parent / "no-sdk-defaults.yml")
 
 @contextmanager
 def without_account(region: str) -> Iterator[None]:
-    """Give the SDK a region and inert keys while it is imported and used, and hide the machine's own."""
+    """Give the SDK a region and inert keys while it is imported and used; hide the machine's own and its advice."""
     wanted = {
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
@@ -30,13 +30,18 @@ def without_account(region: str) -> Iterator[None]:
         "SAGEMAKER_USER_CONFIG_OVERRIDE": NO_DEFAULTS,
     }
     before = {key: os.environ.get(key) for key in [*wanted, "AWS_PROFILE"]}
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     os.environ.update(wanted)
     os.environ.pop("AWS_PROFILE", None)
     logging.getLogger("sagemaker").setLevel(logging.ERROR)
     logging.getLogger("sagemaker.config").setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
+        root.handlers[:], root.level = handlers, level
         for key, value in before.items():
             os.environ.pop(key, None)
             if value is not None:
@@ -53,8 +58,7 @@ class _LocalClientName:
 @contextmanager
 def quick_and_quiet(region: str) -> Iterator[None]:
     """Import and use the SDK without an account, without its needless local sessions and without its advice."""
-    with without_account(region), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_account(region):
         from sagemaker.mlops.workflow import steps
 
         original = steps.LocalSagemakerClient

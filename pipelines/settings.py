@@ -6,6 +6,7 @@ together, with its key path and the nearest legal key; nothing later in the flow
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    Strict,
     Tag,
     ValidationError,
 )
@@ -28,6 +30,11 @@ from pipelines.errors import SettingsError
 from steps import contract
 
 Scalar = str | int | float | bool
+
+PUBLISHED = ("prediction", "model", "source", contract.ROW)
+"""Columns of the predictions, which no id may be called."""
+MAX_RUNTIME = 14_400
+"""Seconds that a job gets when the config does not say; what a training may need can be more."""
 
 
 class Frozen(BaseModel):
@@ -53,7 +60,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_texts(value: Any) -> Any:
-    values = value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list | tuple) else [value]
     return [str(v) if isinstance(v, int | float) and not isinstance(v, bool) else v for v in values]
 
 
@@ -68,8 +75,14 @@ def _check_glob(value: str) -> str:
 def _check_timezone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError("expected an IANA time zone such as 'UTC' or 'Asia/Tokyo'") from error
+    return value
+
+
+def _check_scalar(value: Any) -> Any:
+    if not isinstance(value, str | bool | int | float):
+        raise ValueError("expected text, a number, true or false")  # noqa: TRY004
     return value
 
 
@@ -90,7 +103,10 @@ Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
 Where = dict[Text, Annotated[tuple[Text, ...], BeforeValidator(_as_texts), Field(min_length=1)]]
 Timezone = Annotated[Text, AfterValidator(_check_timezone)]
-Parameters = Annotated[dict[str, Scalar], AfterValidator(_check_parameter_names)]
+Parameters = Annotated[
+    dict[str, Annotated[Scalar, BeforeValidator(_check_scalar)]], AfterValidator(_check_parameter_names)
+]
+Flag = Annotated[bool, Strict()]
 Threshold = Annotated[Number, Field(gt=0, lt=contract.FAILED_MAE)]
 
 
@@ -118,12 +134,12 @@ class Images(Frozen):
 
 
 class Instance(Frozen):
-    """The machine of one kind of step; `max_runtime` in seconds."""
+    """The machine of one kind of step; `max_runtime` in seconds, None for as long as the step may need."""
 
     type: Annotated[Text, Field(pattern=r"^ml\.[a-z0-9\-]+\.[a-z0-9]+$")] = "ml.m5.xlarge"
     count: Count = 1
     volume_gb: Annotated[Count, Field(le=16384)] = 30
-    max_runtime: Annotated[Count, Field(le=777_600)] = 14_400
+    max_runtime: Annotated[Count, Field(le=777_600)] | None = None
 
 
 class Instances(Frozen):
@@ -170,6 +186,11 @@ class Training(Frozen):
     infer_limit: Annotated[Number, Field(gt=0)] | None = None
     time_guard: Annotated[Number, Field(ge=1)] = 1.5
     on_transient_failure: Literal["fail", "isolate"] = "fail"
+
+    @property
+    def longest(self) -> int:
+        """Return the seconds after which two attempts, each fitted and measured under its guard, have ended."""
+        return math.ceil(4 * (self.time_limit * self.time_guard + 60))
 
 
 class TrainingOverride(Frozen):
@@ -252,7 +273,7 @@ class Notifications(Frozen):
 class Output(Frozen):
     """Forms in which the predictions are published beside Parquet."""
 
-    csv: bool = False
+    csv: Flag = False
 
 
 class Network(Frozen):
@@ -260,8 +281,8 @@ class Network(Frozen):
 
     subnets: Texts = ()
     security_groups: Texts = ()
-    isolation: bool = False
-    encrypt_traffic: bool = False
+    isolation: Flag = False
+    encrypt_traffic: Flag = False
 
 
 class Settings(Frozen):
@@ -300,6 +321,12 @@ class Settings(Frozen):
         override = self.override_of(name)
         return override.gate.mae if override else None
 
+    def max_runtime_of(self, instance: Instance) -> int:
+        """Return the seconds after which a job on this instance setting is stopped."""
+        if instance.max_runtime is not None:
+            return instance.max_runtime
+        return max(MAX_RUNTIME, self.training.longest) if instance is self.instances.train else MAX_RUNTIME
+
     def override_of(self, name: str) -> ModelOverride | None:
         """Return what a model sets differently, or None."""
         if isinstance(self.models, Segments):
@@ -326,13 +353,15 @@ def validate(document: Mapping[str, Any], source: str) -> Settings:
     Raises:
         SettingsError: with every problem found, each with its key path.
     """
+    document, removed = problems.clean(document)
     document, forms = problems.resolve_models(document)
-    found = [*forms, *problems.structural_problems(document)]
+    found = [f"{path}: {problem}" for path, problem in removed.items()]
+    found += [*forms, *problems.structural_problems(document)]
     settings = None
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        found += problems.schema_problems(error, Settings)
+        found += problems.schema_problems(error, Settings, removed)
     if settings is not None:
         found += _cross_problems(settings)
     if found or settings is None:
@@ -353,12 +382,16 @@ def _cross_problems(settings: Settings) -> list[str]:
     found += [
         f"data.drop: drops {column!r}, which is the {role}" for role, column in kept.items() if column in data.drop
     ]
-    guard = settings.training.time_limit * settings.training.time_guard + 60
-    if settings.instances.train.max_runtime <= guard:
+    if data.id in PUBLISHED:
+        found.append(f"data.id: {data.id!r} is a column of the predictions; rename the id in the raw files")
+    longest, needed = settings.instances.train.max_runtime, settings.training.longest
+    if longest is not None and longest < needed:
         found.append(
-            f"instances.train.max_runtime: {settings.instances.train.max_runtime} s is not longer than the training "
-            f"limit and its guard ({guard:.0f} s); raise it or lower training.time_limit"
+            f"instances.train.max_runtime: {longest} s is shorter than two trainings up to their guards ({needed} s); "
+            "raise it, leave it out, or lower training.time_limit"
         )
+    if bool(settings.network.subnets) != bool(settings.network.security_groups):
+        found.append("network: has only one of subnets and security_groups; a job in a VPC needs both")
     if settings.retention_days < settings.cache_days:
         found.append("retention_days: shorter than cache_days, so that cached outputs would be deleted; raise it")
     return found

@@ -17,6 +17,8 @@ PREPARE_PREDICTION = "prepare-prediction"
 INFER = "infer"
 POSTPROCESS = "postprocess"
 LAMBDA = "lambda"
+NULLABLE = ("hyperparameters", "infer_limit")
+"""Keys that a model may set to null, against `training`; in the others null means: as in `training`."""
 
 
 def train_kind(slug: str) -> str:
@@ -100,7 +102,8 @@ def train_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
 def _training(settings: Settings, name: str) -> dict[str, Any]:
     base = settings.training.model_dump(exclude={"time_limit", "on_transient_failure"})
     override = settings.override_of(name)
-    own = override.training.model_dump(exclude_unset=True) if override else {}
+    given = override.training.model_dump(exclude_unset=True) if override else {}
+    own = {key: value for key, value in given.items() if value is not None or key in NULLABLE}
     merged = Training.model_validate({**base, **own}).model_dump(exclude={"time_limit", "on_transient_failure"})
     return {**merged, "excluded_model_types": list(merged["excluded_model_types"])}
 

@@ -94,8 +94,8 @@ class _Console(io.StringIO):
         self._say, self._rest = say, ""
 
     def write(self, text: str) -> int:
-        """Show every line that is complete."""
+        """Show every line that is complete, those of one call together."""
         *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._say(line)
+        if lines:
+            self._say("\n".join(lines))
         return len(text)

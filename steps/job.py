@@ -44,7 +44,7 @@ def write_message(text: str) -> None:
     """Write the line that becomes the job's ExitMessage: UTF-8, at most 1 KB."""
     folder = contract.ml_root() / "output"
     folder.mkdir(parents=True, exist_ok=True)
-    line = " ".join(text.split()).encode()[: contract.MESSAGE_LIMIT]
+    line = " ".join(text.split()).encode(errors="replace")[: contract.MESSAGE_LIMIT]
     (folder / "message").write_text(line.decode(errors="ignore"), encoding="utf-8")
 
 

@@ -1,0 +1,294 @@
+"""The loop of a local run: ready -> resolve -> run -> record, until nothing can start any more.
+
+The loop's thread alone takes decisions, writes the event log and calls the watcher; every step works in a thread of
+its own and reports through a queue. Steps, Lambda code and AWS are unknown here: only the definition's JSON is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import FrameType
+
+from pipelines.errors import ExecutionError, PipelineError
+from pipelines.local import values
+from pipelines.local.cache import Digests
+from pipelines.local.cores import Cores
+from pipelines.local.history import History, load, lock_execution
+from pipelines.local.launch import Exit, Launcher, ProcessLauncher, Task
+from pipelines.local.processing import LOG_FILE, Site, run_processing
+from pipelines.local.record import (
+    CACHED,
+    FAILED,
+    SKIPPED,
+    STARTED,
+    STARTING,
+    STOPPED,
+    SUCCEEDED,
+    Outcome,
+    StepEvent,
+    StepRecord,
+)
+from pipelines.local.request import Request, Watch, World
+from pipelines.local.schedule import build_graph, core_shares, ready, skipped
+from pipelines.local.staging import read_json
+from pipelines.local.start import Start, begin, load_request, recall
+from pipelines.local.step import CONDITION, FAIL, LAMBDA, PROCESSING, Step
+
+__all__ = [
+    "Exit",
+    "Launcher",
+    "Outcome",
+    "ProcessLauncher",
+    "Request",
+    "StepEvent",
+    "StepRecord",
+    "Task",
+    "World",
+    "execute",
+    "load",
+    "load_request",
+]
+_ARN = "arn:aws:sagemaker:local:000000000000:pipeline/"
+_PATIENCE = 30.0
+"""Seconds that steps have to end after an interruption."""
+
+
+def execute(request: Request, world: World, watch: Watch) -> Outcome:
+    """Run an execution to its end and return how it ended; a failed step is an outcome, not an exception.
+
+    Raises:
+        ParameterError: the parameters do not fit the definition.
+        ExecutionError: it cannot be started, or another engine runs it.
+        KeyboardInterrupt: it was interrupted (also by TERM or HUP); its processes have ended and it can be resumed.
+    """
+    folder = world.workspace.execution(request.execution_id)
+    request = replace(request, parameters=values.parameter_values(request.definition, request.parameters))
+    with lock_execution(folder), _interruptible():
+        request = recall(request, world.workspace)
+        start = begin(request, build_graph(request.definition), world.workspace, world.clock())
+        digests, history = Digests(world.workspace.cache / "digests.sqlite"), History(folder)
+        try:
+            return _Run(request, world, watch, start, history, digests).run()
+        finally:
+            history.close()
+            digests.close()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let TERM and HUP interrupt like Ctrl-C: steps run in sessions of their own, which no signal reaches."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    seen: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        seen.append(number)
+        if len(seen) == 1:  # a second one must not keep us from ending the steps' processes
+            raise KeyboardInterrupt
+
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [n for n in asked if signal.getsignal(n) not in (signal.SIG_IGN, None)]  # nohup stays nohup
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Run:
+    """One execution while it runs."""
+
+    def __init__(
+        self, request: Request, world: World, watch: Watch, start: Start, history: History, digests: Digests
+    ) -> None:
+        self._request, self._world, self._watch = request, world, watch
+        self._history, self._digests = history, digests
+        self._kept = start.kept
+        self._records: dict[str, StepRecord] = {}
+        self._graph = build_graph(request.definition)
+        self._limit = request.parallelism or request.definition.parallelism
+        self._shares = core_shares(self._graph, max(1, request.cores), self._limit)
+        self._cores = Cores(request.cores)
+        self._working: dict[str, tuple[int, ...]] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._stop = threading.Event()
+        self._inbox: queue.SimpleQueue[StepEvent | StepRecord | BaseException] = queue.SimpleQueue()
+        arn, day = _ARN + request.pipeline, datetime.fromtimestamp(start.first_start, UTC)
+        self._variables = {
+            "PipelineExecutionId": request.execution_id,
+            "PipelineExecutionArn": f"{arn}/execution/{request.execution_id}",
+            "PipelineName": request.pipeline,
+            "PipelineArn": arn,
+            "StartDateTime": day.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+
+    def run(self) -> Outcome:
+        """Run until nothing works and nothing can start."""
+        began = self._world.clock()
+        self._history.add_execution(STARTED, began, **self._details())
+        try:
+            self._keep()
+            while self._advance():
+                self._receive(self._inbox.get())
+        except BaseException:
+            self._abandon()
+            raise
+        failed = tuple(record for record in self._records.values() if record.status == FAILED)
+        status, end = FAILED if failed else SUCCEEDED, self._world.clock()
+        self._history.add_execution(status, end)
+        ordered = {name: self._records[name] for name in self._graph.steps if name in self._records}
+        return Outcome(self._request.execution_id, status, ordered, end - began, failed)
+
+    def _details(self) -> dict[str, object]:
+        """Return what a resumption needs to know."""
+        selected = self._request.selected
+        return {
+            "parameters": dict(self._request.parameters),
+            "pipeline": self._request.pipeline,
+            "source": self._request.source,
+            "selected": None if selected is None else sorted(selected),
+            "parallelism": self._request.parallelism,
+        }
+
+    def _keep(self) -> None:
+        """Record what needs no work: steps of this execution that succeeded before, and those of the source."""
+        for name in self._graph.steps:
+            if name in self._kept:
+                self._end(self._kept[name], "kept")
+
+    def _advance(self) -> bool:
+        """Skip what is lost, start what is ready, and tell whether there is anything to wait for."""
+        for name, reason in skipped(self._graph, self._records).items():
+            self._end(StepRecord(name, self._graph.steps[name].type, SKIPPED, reason=reason))
+        if not any(record.status == FAILED for record in self._records.values()):
+            self._start_ready()
+        return bool(self._working)
+
+    def _start_ready(self) -> None:
+        """Start ready steps in the order of the definition; no Processing step overtakes one that waits for cores."""
+        waiting = False
+        for name in ready(self._graph, self._records):
+            step = self._graph.steps[name]
+            if name in self._working or (waiting and step.type == PROCESSING):
+                continue
+            cores = self._take_cores(step)
+            if cores is None:
+                waiting = True
+                continue
+            self._start(step, cores)
+
+    def _take_cores(self, step: Step) -> tuple[int, ...] | None:
+        if step.type != PROCESSING:
+            return ()
+        busy = sum(1 for name in self._working if self._graph.steps[name].type == PROCESSING)
+        if self._limit and busy >= self._limit:
+            return None
+        return self._cores.take(self._shares[step.name])
+
+    def _start(self, step: Step, cores: tuple[int, ...]) -> None:
+        self._working[step.name] = cores
+        self._note(StepEvent(step.name, step.type, STARTING, self._world.clock()))
+        thread = threading.Thread(target=self._work, args=(step, cores, dict(self._records)), daemon=True)
+        self._threads[step.name] = thread
+        thread.start()
+
+    def _receive(self, item: StepEvent | StepRecord | BaseException) -> None:
+        if isinstance(item, BaseException):
+            raise item
+        if isinstance(item, StepEvent):
+            self._note(item)
+            return
+        self._cores.give(self._working.pop(item.name))
+        self._end(item)
+
+    def _end(self, record: StepRecord, message: str = "") -> None:
+        self._records[record.name] = record
+        status = CACHED if record.cached and record.status == SUCCEEDED else record.status
+        at = self._world.clock()
+        self._note(StepEvent(record.name, record.type, status, at, record.reason, message), record)
+
+    def _note(self, event: StepEvent, record: StepRecord | None = None) -> None:
+        self._history.add_step(event, record)
+        self._watch(event)
+
+    def _abandon(self) -> None:
+        """End every process, so that the execution can be resumed."""
+        self._stop.set()
+        for name, cores in self._working.items():
+            if cores:  # a Lambda step has no process to end, and no thread of it can be
+                self._threads[name].join(_PATIENCE)
+        with contextlib.suppress(OSError):
+            self._history.add_execution(STOPPED, self._world.clock())
+
+    # What follows runs in the threads of the steps.
+
+    def _work(self, step: Step, cores: tuple[int, ...], records: Mapping[str, StepRecord]) -> None:
+        """Run one step and put its record, or the bug that it met, into the inbox."""
+        began = self._world.clock()
+        try:
+            try:
+                record = self._run_step(step, cores, records)
+            except (PipelineError, OSError) as error:
+                record = StepRecord(step.name, step.type, FAILED, reason=str(error), log=self._log_of(step))
+            self._inbox.put(replace(record, started=began, seconds=self._world.clock() - began))
+        except BaseException as error:  # noqa: BLE001 - handed to the loop, which stops the run and raises it
+            self._inbox.put(error)
+
+    def _run_step(self, step: Step, cores: tuple[int, ...], records: Mapping[str, StepRecord]) -> StepRecord:
+        workspace = self._world.workspace
+        scope = values.Scope(
+            parameters=self._request.parameters,
+            execution=self._variables,
+            steps=self._graph.steps,
+            records=records,
+            read_json=lambda uri: read_json(workspace, uri),
+        )
+        if step.type == CONDITION:
+            outcome = values.evaluate_all(step.arguments["Conditions"], scope)
+            return StepRecord(step.name, CONDITION, SUCCEEDED, results={"Outcome": outcome})
+        if step.type == FAIL:
+            raise ExecutionError(values.as_text(values.resolve(step.arguments.get("ErrorMessage", ""), scope)))
+        if step.type == LAMBDA:
+            return self._run_lambda(step, scope)
+        assert step.job is not None  # noqa: S101 - a Processing step that was parsed has a job
+        return run_processing(step, values.resolve_job(step.job, scope), self._site(step, cores))
+
+    def _run_lambda(self, step: Step, scope: values.Scope) -> StepRecord:
+        event = {key: values.resolve(value, scope) for key, value in step.arguments.items()}
+        try:
+            returned = self._world.call_lambda(step.function, event)
+        except Exception as error:
+            log = self._world.workspace.step(self._request.execution_id, step.name) / LOG_FILE
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(traceback.format_exc(), encoding="utf-8")
+            raise ExecutionError(str(error) or type(error).__name__) from error
+        return StepRecord(step.name, LAMBDA, SUCCEEDED, results=values.lambda_results(step, returned or {}))
+
+    def _site(self, step: Step, cores: tuple[int, ...]) -> Site:
+        def report(status: str, message: str) -> None:
+            self._inbox.put(StepEvent(step.name, step.type, status, self._world.clock(), message=message))
+
+        return Site(
+            execution_id=self._request.execution_id,
+            world=self._world,
+            digests=self._digests,
+            cores=cores,
+            use_cache=self._request.use_cache,
+            stopped=self._stop.is_set,
+            report=report,
+        )
+
+    def _log_of(self, step: Step) -> str | None:
+        """Return the log of a step that failed, where it got as far as having one."""
+        log = self._world.workspace.step(self._request.execution_id, step.name) / LOG_FILE
+        return log.relative_to(self._world.workspace.root).as_posix() if log.is_file() else None

@@ -1,0 +1,205 @@
+"""The append-only event log of an execution, and what can be rebuilt from it.
+
+An I/O seam over `executions/<id>/events.jsonl`: one JSON object per transition, flushed to the disk before the
+engine goes on, so that a run that was killed can be resumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ExecutionError
+from pipelines.local.record import (
+    CACHED,
+    FAILED,
+    SKIPPED,
+    STARTED,
+    STOPPED,
+    SUCCEEDED,
+    FileRecord,
+    Outcome,
+    Scalar,
+    StepEvent,
+    StepRecord,
+)
+from pipelines.local.workspace import Workspace
+
+EVENTS_FILE = "events.jsonl"
+DEFINITION_FILE = "definition.json"
+LOCK_FILE = "lock"
+_ENDED = (SUCCEEDED, FAILED, SKIPPED, CACHED)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What an event log tells; `records` holds the steps that ended and were not started again since."""
+
+    parameters: Mapping[str, Scalar]
+    pipeline: str
+    source: str | None
+    selected: frozenset[str] | None
+    parallelism: int | None
+    first_start: float
+    last_start: float
+    end: float | None
+    status: str
+    records: Mapping[str, StepRecord]
+
+
+class History:
+    """Writes the event log of one execution."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / EVENTS_FILE).open("ab+", buffering=0)  # one write per line, never half in a buffer
+        self._cut_torn_line()
+
+    def _cut_torn_line(self) -> None:
+        self._file.seek(0)
+        content = self._file.read() or b""
+        self._file.truncate(content.rfind(b"\n") + 1)
+
+    def close(self) -> None:
+        """Close the log."""
+        self._file.close()
+
+    def add_execution(self, status: str, at: float, **details: Any) -> None:
+        """Append a transition of the execution."""
+        self._append({"execution": status, "at": at, **details})
+
+    def add_step(self, event: StepEvent, record: StepRecord | None = None) -> None:
+        """Append a transition of a step, with its record where it has ended."""
+        content = asdict(event)
+        self._append(content if record is None else {**content, "record": asdict(record)})
+
+    def _append(self, content: Mapping[str, Any]) -> None:
+        line = json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n"
+        self._file.write(line.encode())
+        os.fsync(self._file.fileno())
+
+
+@contextlib.contextmanager
+def lock_execution(folder: Path) -> Iterator[None]:
+    """Hold the one lock of an execution.
+
+    Raises:
+        ExecutionError: another engine is running this execution.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ExecutionError(
+                f"execution {folder.name!r} is being run by another process; wait for it or stop it"
+            ) from None
+        yield
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with lock_execution(folder):
+            return False
+    except ExecutionError:
+        return True
+
+
+def read_past(folder: Path) -> Past | None:
+    """Return what the event log in a folder tells, or None where there is none.
+
+    Raises:
+        ExecutionError: the log is damaged before its last line.
+    """
+    past: Past | None = None
+    for event in _events(folder / EVENTS_FILE):
+        past = _follow(past, event)
+    return past
+
+
+def _events(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        return
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):  # what stands behind the last line end was cut off
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise ExecutionError(f"{path} is damaged in line {number}; start a new execution") from error
+
+
+def _follow(past: Past | None, event: Mapping[str, Any]) -> Past:
+    """Return the state behind one more event."""
+    if past is None:
+        return _first(event)
+    changes: dict[str, Any] = {}
+    if event.get("execution") == STARTED:
+        changes = {"last_start": event["at"], "end": None, "status": STARTED}
+    elif "execution" in event:
+        changes = {"end": event["at"], "status": event["execution"]}
+    elif event["status"] in _ENDED:
+        changes = {"records": {**past.records, event["step"]: _record(event["record"])}}
+    else:
+        changes = {"records": {name: record for name, record in past.records.items() if name != event["step"]}}
+    return replace(past, **changes)
+
+
+def _first(event: Mapping[str, Any]) -> Past:
+    start, selected = event["at"], event.get("selected")
+    return Past(
+        parameters=event.get("parameters", {}),
+        pipeline=event.get("pipeline", "local"),
+        source=event.get("source"),
+        selected=None if selected is None else frozenset(selected),
+        parallelism=event.get("parallelism"),
+        first_start=start,
+        last_start=start,
+        end=None,
+        status=STARTED,
+        records={},
+    )
+
+
+def _record(content: Mapping[str, Any]) -> StepRecord:
+    return StepRecord(**{**content, "files": tuple(FileRecord(**item) for item in content["files"])})
+
+
+def load(workspace: Workspace, execution_id: str) -> Outcome:
+    """Return how an execution ended, from its event log.
+
+    Raises:
+        ExecutionError: there is no such execution; the newest ones are named.
+    """
+    folder = workspace.execution(execution_id)
+    past = read_past(folder)
+    if past is None:
+        raise ExecutionError(f"there is no execution {execution_id!r}; {_newest(workspace)}")
+    running = past.status == STARTED and _is_locked(folder)
+    status = STOPPED if past.status == STARTED and not running else past.status
+    last = max((r.started + r.seconds for r in past.records.values()), default=past.last_start)
+    seconds = (past.end or last) - past.last_start
+    failed = tuple(record for record in past.records.values() if record.status == FAILED)
+    return Outcome(execution_id, status, past.records, max(0.0, seconds), failed)
+
+
+def _newest(workspace: Workspace) -> str:
+    found = [path.parent for path in (workspace.root / "executions").glob(f"*/{EVENTS_FILE}")]
+    names = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:3]
+    return f"the newest are {', '.join(path.name for path in names)}" if names else "nothing has run here yet"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, whatever happens meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

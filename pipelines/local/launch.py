@@ -1,0 +1,202 @@
+"""Runs the command of a processing job as a process of its own, and says how it ended.
+
+An I/O seam: `Launcher` is what `engine` takes, `ProcessLauncher` the one that needs no container. It knows neither
+the object store nor the definition.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pipelines.errors import ExecutionError, LaunchError
+from pipelines.local.memory import PeakMemory
+
+ML_ROOT = "/opt/ml"
+PID_FILE = "pid"
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH")
+INHERITED_MAC = ("DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "AG_CPU_COUNT", "CORES")
+_KINDS = {
+    errno.EAGAIN: "SageMaker.RESOURCE_LIMIT",
+    errno.ENOMEM: "SageMaker.CAPACITY_ERROR",
+    errno.EMFILE: "SageMaker.RESOURCE_LIMIT",
+    errno.ENFILE: "SageMaker.RESOURCE_LIMIT",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One host's process: `root` stands for /opt/ml, `threads` is its number of cores, `timeout` is in seconds.
+
+    `stopped` is asked again and again; once it says yes the process has to end.
+    """
+
+    step: str
+    host: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    root: Path
+    log: Path
+    cores: tuple[int, ...]
+    threads: int
+    timeout: float | None
+    stopped: Callable[[], bool]
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds this host's tree, log and process id."""
+        return self.root.parent.parent
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended: `code` is below zero for a signal, memory is in megabytes."""
+
+    code: int
+    peak_memory_mb: float | None = None
+    timed_out: bool = False
+    stopped: bool = False
+
+
+class Launcher(Protocol):
+    """Runs a task to its end."""
+
+    def run(self, task: Task) -> Exit:
+        """Run a task and wait for it.
+
+        Raises:
+            LaunchError: the job could not be started for a reason that may pass; retry policies apply.
+            ExecutionError: it can never be started.
+        """
+
+
+@dataclass(frozen=True)
+class ProcessLauncher:
+    """Runs tasks as processes of this machine, each in its own session; `grace` is the time from TERM to KILL."""
+
+    grace: float = 5.0
+
+    def run(self, task: Task) -> Exit:
+        """Start the process and wait for it; its whole process group has ended when this returns."""
+        process = _start(task)
+        try:
+            return self._wait(process, task)
+        finally:
+            _signal_group(process.pid, signal.SIGKILL)
+            (task.home / PID_FILE).unlink(missing_ok=True)
+
+    def _wait(self, process: subprocess.Popen[bytes], task: Task) -> Exit:
+        began, asked, timed_out, pause = time.monotonic(), 0.0, False, 0.004
+        peak = PeakMemory(process.pid)
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                stopped = bool(asked) and not timed_out
+                return Exit(process.returncode, peak.result(usage.ru_maxrss), timed_out, stopped)
+            peak.sample()
+            now = time.monotonic()
+            if not asked and (task.stopped() or now - began > (task.timeout or now)):
+                timed_out, asked = not task.stopped(), now
+                _signal_group(process.pid, signal.SIGTERM)
+            elif asked and now - asked > self.grace:
+                _signal_group(process.pid, signal.SIGKILL)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
+
+
+def _start(task: Task) -> subprocess.Popen[bytes]:
+    """Start a task's process.
+
+    The cores are set on this thread and inherited: set from outside after the start, a library that counts cores
+    while it is loaded might still see them all.
+    """
+    task.log.parent.mkdir(parents=True, exist_ok=True)
+    command = [map_path(part, task.root) for part in task.command]
+    command[0] = sys.executable if command[0] in ("python", "python3") else command[0]
+    try:
+        with task.log.open("ab") as log, _pinned(task.cores):
+            process = subprocess.Popen(  # noqa: S603 - the command is the definition's, which the user runs
+                command,
+                cwd=task.home,
+                env=build_environment(task, os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        if error.errno in _KINDS:
+            raise LaunchError(f"cannot start {command[0]!r}: {error.strerror}", _KINDS[error.errno]) from error
+        raise ExecutionError(f"AlgorithmError: cannot start {command[0]!r}: {error.strerror}") from error
+    (task.home / PID_FILE).write_text(str(process.pid), encoding="ascii")
+    return process
+
+
+def build_environment(task: Task, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a task: the bare minimum of ours, its share of cores, and what the definition says."""
+    kept = {name: own[name] for name in (*INHERITED, *INHERITED_MAC) if name in own}
+    share = dict.fromkeys(THREAD_VARIABLES, str(task.threads))
+    given = {name: map_paths(value, task.root) for name, value in task.environment.items()}
+    return {**kept, "TZ": "UTC", "PYTHONUNBUFFERED": "1", **share, **given, "ML_ROOT": str(task.root)}
+
+
+def map_path(value: str, root: Path) -> str:
+    """Return a value with a leading /opt/ml replaced by the folder that stands for it."""
+    if value == ML_ROOT or value.startswith(ML_ROOT + "/"):
+        return str(root) + value.removeprefix(ML_ROOT)
+    return value
+
+
+def map_paths(value: str, root: Path) -> str:
+    """Return a value that may be a search path (`/opt/ml/a:/opt/ml/b`) with every part of it replaced."""
+    return os.pathsep.join(map_path(part, root) for part in value.split(os.pathsep))
+
+
+@contextlib.contextmanager
+def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
+    """Let processes started by this thread run on `cores` only; does nothing where the system cannot."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):  # where a sandbox forbids it, the thread variables still hold
+        os.sched_setaffinity(0, before & set(cores) or before)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, before)
+
+
+def end_orphan(home: Path) -> None:
+    """End the process that a killed engine left behind in the folder of a host.
+
+    A process id is reused in time, so only a process that was given this very folder as ML_ROOT is ended.
+    """
+    for _ in range(200):  # it is given 2 s to be gone, so that it does not write into the next attempt
+        try:
+            pid = int((home / PID_FILE).read_text(encoding="ascii"))
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return
+        if f"ML_ROOT={home / 'opt' / 'ml'}".encode() not in environment:
+            return
+        _signal_group(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -1,0 +1,54 @@
+"""What an execution is asked for, and the world it runs in: the arguments of `engine.execute`.
+
+Pure. Every side effect of a run goes through a field of `World`, so that a test hands in its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipelines.local.launch import Launcher
+from pipelines.local.record import Scalar, StepEvent
+from pipelines.local.step import Definition
+from pipelines.local.workspace import Workspace
+
+CallLambda = Callable[[str, dict[str, Scalar]], Mapping[str, Scalar]]
+Watch = Callable[[StepEvent], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One execution to run.
+
+    `resume` goes on with an execution that failed or was cut off: what succeeded is kept. `selected` runs these
+    steps only and takes all others from the execution `source`. `parallelism` overrides the definition's own.
+    """
+
+    execution_id: str
+    definition: Definition
+    parameters: Mapping[str, Scalar]
+    resume: bool = False
+    source: str | None = None
+    selected: frozenset[str] | None = None
+    cores: int = 2
+    parallelism: int | None = None
+    use_cache: bool = True
+    pipeline: str = "local"
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside the engine.
+
+    `call_lambda` runs a function by its ARN on an event; `clock` gives seconds since the epoch; `fingerprint` stands
+    for what a step's result depends on but its definition does not show, such as the locked requirements.
+    """
+
+    workspace: Workspace
+    launcher: Launcher
+    call_lambda: CallLambda
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    fingerprint: str = ""

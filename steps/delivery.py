@@ -1,0 +1,95 @@
+"""Which model serves a segment, as decided upstream: `decision.json` in the gate's else branch, else the fresh one.
+
+It reads JSON and finds files; it opens no artifact and decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steps import contract, job
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Who serves a segment and why; package and version name a registered default."""
+
+    name: str
+    slug: str
+    source: str
+    reason: str
+    sha256: str | None
+    package: str | None = None
+    version: int | None = None
+
+
+def delivery_of(model: Mapping[str, Any]) -> Delivery:
+    """Return who serves a model's segment.
+
+    Raises:
+        StepError: the model is not in the decision, or has no fresh artifact.
+    """
+    decision = contract.input_dir(contract.IN_DECISION) / contract.DECISION_FILE
+    if decision.is_file():
+        return _decided(model, job.read_json(decision))
+    return _fresh(model)
+
+
+def _decided(model: Mapping[str, Any], decision: Mapping[str, Any]) -> Delivery:
+    found = decision["models"].get(model["slug"])
+    if found is None:
+        raise job.StepError(
+            f"model {model['name']} is not in {contract.DECISION_FILE}, which has "
+            f"{len(decision['models'])} models: run Decide with the same models"
+        )
+    return Delivery(
+        name=model["name"],
+        slug=model["slug"],
+        source=found["source"],
+        reason=found["reason"],
+        sha256=found["sha256"],
+        package=found["package"],
+        version=found["version"],
+    )
+
+
+def _fresh(model: Mapping[str, Any]) -> Delivery:
+    path = evaluation_dir(model["slug"]) / contract.EVALUATION_FILE
+    if not path.is_file():
+        raise job.StepError(f"model {model['name']} has no {contract.EVALUATION_FILE}: run its Train step first")
+    found = job.read_json(path)
+    if found["status"] == contract.SKIPPED:
+        return Delivery(model["name"], model["slug"], contract.SKIPPED, found["reason"] or "", None)
+    if found["artifact"] is None:
+        raise job.StepError(
+            f"model {model['name']} was not trained ({found['reason']}) and no default was decided on: "
+            "approve or register a default model for it"
+        )
+    return Delivery(
+        model["name"], model["slug"], contract.FRESH, "the gate accepted the fresh model", found["artifact"]["sha256"]
+    )
+
+
+def evaluation_dir(slug: str) -> Path:
+    """Return the folder of a model's small training files."""
+    return contract.input_dir(contract.IN_EVALUATION) / slug
+
+
+def artifact_path(slug: str) -> Path:
+    """Return where a model's artifact lies: in its own folder when a step serves several models."""
+    root = contract.input_dir(contract.IN_MODEL)
+    own = root / slug / contract.MODEL_FILE
+    return own if own.is_file() else root / contract.MODEL_FILE
+
+
+def copy_training(slug: str, target: Path) -> None:
+    """Copy a model's small training files beside its predictions, those there are."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in contract.TRAINING_FILES:
+        source = evaluation_dir(slug) / name
+        if source.is_file():
+            shutil.copyfile(source, target / name)

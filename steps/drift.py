@@ -1,0 +1,120 @@
+"""How the rows to score differ from those of training, counted batch by batch in bounded memory.
+
+Null rates and unseen categories against the artifact's schema, and the distribution of the predictions on the bins
+of the training label. It judges nothing but two plain limits; it holds counts, never a cell's value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from steps.moments import Moments
+from steps.scoring import Floats
+
+# pyarrow has type information for a part of itself only
+pc: Any = pyarrow.compute
+
+UNSEEN_LIMIT = 0.01
+NULL_POINTS_LIMIT = 0.10
+BINS = 20
+
+
+class Rates:
+    """Counts of nulls and of categories that training did not see, per column."""
+
+    def __init__(self, columns: Sequence[Mapping[str, Any]]) -> None:
+        self._trained = {column["name"]: column["null_rate"] for column in columns}
+        self._known = {c["name"]: pa.array(c["categories"], pa.string()) for c in columns if c.get("categories")}
+        self._nulls = dict.fromkeys(self._trained, 0)
+        self._unseen = dict.fromkeys(self._known, 0)
+        self._rows = 0
+
+    def add(self, batch: Any) -> None:
+        """Count one record batch."""
+        self._rows += batch.num_rows
+        for name in self._nulls:
+            self._nulls[name] += batch.column(name).null_count
+        for name, known in self._known.items():
+            values = batch.column(name).cast(pa.string())
+            seen = pc.sum(pc.is_in(values, value_set=known)).as_py() or 0
+            self._unseen[name] += batch.num_rows - values.null_count - seen
+
+    def unseen(self) -> dict[str, float]:
+        """Return the share of rows whose category training did not see, for columns that have such rows."""
+        return {name: count / self._rows for name, count in sorted(self._unseen.items()) if count}
+
+    def nulls(self) -> dict[str, dict[str, float | None]]:
+        """Return the null rate of each column in training and here; nothing without rows."""
+        if not self._rows:
+            return {}
+        return {
+            name: {"train": self._trained[name], "predict": count / self._rows}
+            for name, count in sorted(self._nulls.items())
+        }
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each column beyond the limits."""
+        unseen = [
+            f"column {name!r}: {rate:.1%} of the rows have a category that training did not see"
+            for name, rate in self.unseen().items()
+            if rate > UNSEEN_LIMIT
+        ]
+        nulls = [
+            f"column {name!r}: {rates['predict']:.1%} of the rows are null, in training {rates['train']:.1%}"
+            for name, rates in self.nulls().items()
+            if _apart(rates["train"], rates["predict"])
+        ]
+        return unseen + nulls
+
+
+def _apart(train: float | None, predict: float | None) -> bool:
+    return train is not None and predict is not None and abs(predict - train) > NULL_POINTS_LIMIT
+
+
+@dataclass
+class Distribution:
+    """Mean, spread, range and histogram of the predictions; without `edges` the first batch sets them."""
+
+    edges: Floats | None = None
+    moments: Moments = field(default_factory=Moments)
+    low: float = math.inf
+    high: float = -math.inf
+    counts: Any = field(default_factory=lambda: np.zeros(BINS, dtype=np.int64))
+
+    @classmethod
+    def over(cls, edges: Iterable[float] | None) -> Distribution:
+        """Return an empty distribution over the bins `edges`, unless they span nothing."""
+        bins = np.asarray(list(edges or []), dtype=np.float64)
+        if len(bins) < 2 or not bins[-1] > bins[0]:
+            return cls()
+        return cls(edges=bins, counts=np.zeros(len(bins) - 1, dtype=np.int64))
+
+    def add(self, values: Floats) -> None:
+        """Add a batch of predictions; what lies outside the bins counts in the first or last."""
+        if not len(values):
+            return
+        if self.edges is None:
+            self.edges = np.histogram_bin_edges(values, BINS)
+        inside = np.clip(values, self.edges[0], self.edges[-1])
+        self.counts = self.counts + np.histogram(inside, self.edges)[0]
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        self.moments.add(values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the distribution as in `inference.json`; nulls without rows."""
+        if self.edges is None or not self.moments.rows:
+            return {"mean": None, "std": None, "min": None, "max": None, "histogram": {"edges": [], "counts": []}}
+        return {
+            "mean": self.moments.mean,
+            "std": self.moments.deviation,
+            "min": self.low,
+            "max": self.high,
+            "histogram": {"edges": self.edges.tolist(), "counts": self.counts.tolist()},
+        }

@@ -1,0 +1,242 @@
+"""Score the rows to predict with the model that serves each segment.
+
+Before a row is scored: the artifact's sha256, its format and AutoGluon version, and its schema against the rows. Then
+batch by batch through the predictor in memory, with row count and order proven at the end. Part files hold nothing
+that differs between two runs; timings go to `inference.json` only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from steps import compatibility, contract, delivery, job, scoring
+from steps.delivery import Delivery
+from steps.drift import Distribution, Rates
+from steps.model import Load, Model, load_predictor, open_model
+from steps.partfile import Parts
+
+pq: Any = pyarrow.parquet  # has no type information
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """The rows of one segment: their files and count, the id column, and where the predictions go."""
+
+    parts: tuple[Path, ...]
+    rows: int
+    id: str
+    batch_rows: int
+    target: Path
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was counted while scoring; empty where nothing was."""
+
+    rows: int = 0
+    rates: Rates = field(default_factory=lambda: Rates([]))
+    distribution: Distribution = field(default_factory=Distribution)
+    warnings: tuple[str, ...] = ()
+    autogluon_version: str | None = None
+
+
+def main(argv: Sequence[str]) -> None:
+    """Score every model of the step's settings."""
+    argparse.ArgumentParser(prog="python -m steps.infer", description=__doc__).parse_args(argv)
+    settings = job.read_settings()
+    for model in settings["models"]:
+        infer(model, settings)
+
+
+def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = load_predictor) -> None:
+    """Score one model's rows, or write why nobody does."""
+    started = time.monotonic()
+    served = delivery.delivery_of(model)
+    target = contract.output_dir(contract.OUT_PREDICTIONS) / served.slug
+    delivery.copy_training(served.slug, target / contract.TRAINING_DIR)
+    status = _status(served)
+    task = _task(served, settings, target)
+    if contract.SKIPPED in (served.source, status["status"]):
+        reason = served.reason if served.source == contract.SKIPPED else status["reason"]
+        found = _skipped(served, reason or "", task.rows)
+    else:
+        _prove_read(served, task.rows, status["rows"])
+        found = _report(served, _score(task, served, load) if task.rows else _score_nothing(task, served))
+    seconds = time.monotonic() - started
+    rate = round(found["rows"] / seconds, 1) if found["rows"] else None
+    job.write_json(target / contract.INFERENCE_FILE, {**found, "seconds": round(seconds, 3), "rows_per_second": rate})
+    log.info("%s: %s, %d rows by %s", served.name, found["status"], found["rows"], found["source"])
+
+
+def _predict_dir(served: Delivery) -> Path:
+    return contract.input_dir(contract.IN_PREDICT) / served.slug
+
+
+def _status(served: Delivery) -> dict[str, Any]:
+    path = _predict_dir(served) / contract.STATUS_FILE
+    if not path.is_file():
+        raise job.StepError(
+            f"model {served.name} has no prepared folder {served.slug}/ with {contract.STATUS_FILE} in the input "
+            f"{contract.IN_PREDICT!r}: run PreparePrediction with the same models"
+        )
+    found: dict[str, Any] = job.read_json(path)
+    return found
+
+
+def _task(served: Delivery, settings: Mapping[str, Any], target: Path) -> Task:
+    parts = scoring.parts(_predict_dir(served) / contract.PREDICT_DIR)
+    return Task(tuple(parts), scoring.count_rows(parts), settings["id"], settings["batch_rows"], target)
+
+
+def _prove_read(served: Delivery, there: int, expected: int) -> None:
+    if there != expected:
+        raise job.StepError(
+            f"model {served.name}: the prepared files hold {there} rows, {contract.STATUS_FILE} says {expected}: "
+            "run PreparePrediction again"
+        )
+
+
+def _score_nothing(task: Task, served: Delivery) -> Scored:
+    """Write one empty part; a segment without rows needs no model."""
+    with Parts(task.target, _id_field(task, served), served.name, served.source):
+        return Scored()
+
+
+def _id_field(task: Task, served: Delivery) -> Any:
+    if not task.parts:
+        raise job.StepError(f"model {served.name} has no prepared part, not even an empty one: run PreparePrediction")
+    schema = pq.read_schema(task.parts[0])
+    if contract.ROW not in schema.names or task.id not in schema.names:
+        raise job.StepError(
+            f"model {served.name}: the prepared rows lack {contract.ROW!r} or the id column {task.id!r}: "
+            "run PreparePrediction with the same settings"
+        )
+    return schema.field(task.id)
+
+
+def _score(task: Task, served: Delivery, load: Load) -> Scored:
+    """Open the model, check that the rows fit it, and score them."""
+    id_field = _id_field(task, served)
+    root = contract.ml_root() / "processing"
+    with tempfile.TemporaryDirectory(prefix="infer-", dir=root) as folder:
+        model = open_model(served, Path(folder))
+        notes = [*model.warnings(), *_check_columns(task, served, model)]
+        rates, distribution = Rates(model.columns), Distribution.over(_label_edges(served.slug))
+        predictor = load(model.folder, served.name)
+        with Parts(task.target, id_field, served.name, served.source) as written:
+            _stream(task, _Flow(model, predictor, served.name, rates, distribution), written)
+    _prove_written(served, task.rows, scoring.count_rows(written.paths))
+    return Scored(
+        task.rows, rates, distribution, tuple([*notes, *rates.warnings()]), model.metadata["autogluon_version"]
+    )
+
+
+def _check_columns(task: Task, served: Delivery, model: Model) -> list[str]:
+    """Raise StepError unless every part fits the model's schema; return what is there in vain."""
+    notes: list[str] = []
+    for path in task.parts:
+        available = pq.read_schema(path)
+        compatibility.check(model.columns, available, served.name)
+        ignored = compatibility.unknown(model.columns, available, (contract.ROW, task.id))
+        notes += [f"column {name!r} is unknown to the model and was ignored" for name in ignored]
+    return list(dict.fromkeys(notes))
+
+
+def _label_edges(slug: str) -> list[float] | None:
+    """Return the bins of the training label's histogram, so that the report can lay both over each other."""
+    path = delivery.evaluation_dir(slug) / contract.PROFILE_FILE
+    if not path.is_file():
+        return None
+    label = job.read_json(path).get("label") or {}
+    edges: list[float] | None = (label.get("histogram") or {}).get("edges")
+    return edges
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """What each batch passes through."""
+
+    model: Model
+    predictor: scoring.Predictor
+    name: str
+    rates: Rates
+    distribution: Distribution
+
+
+def _stream(task: Task, flow: _Flow, written: Parts) -> None:
+    last = -1
+    needed = list(dict.fromkeys((contract.ROW, task.id, *flow.model.names)))
+    for batch in scoring.batches(task.parts, needed, task.batch_rows):
+        rows = batch.column(contract.ROW)
+        last = _prove_order(flow.name, rows, last)
+        data = scoring.frame(batch, flow.model.names, flow.model.categories)
+        predictions = scoring.predict(flow.predictor, data, flow.name)
+        flow.rates.add(batch)
+        flow.distribution.add(predictions)
+        written.write(rows, batch.column(task.id), predictions)
+
+
+def _prove_order(name: str, rows: Any, last: int) -> int:
+    """Raise StepError unless positions rise strictly, which makes each unique and in order; return the last."""
+    positions = rows.to_numpy(zero_copy_only=False)
+    wrong = int((positions[1:] <= positions[:-1]).sum()) + int(len(positions) > 0 and positions[0] <= last)
+    if rows.null_count or wrong:
+        raise job.StepError(
+            f"model {name}: {wrong + rows.null_count} rows are out of order or twice in the prepared files: "
+            "run PreparePrediction again"
+        )
+    return int(positions[-1]) if len(positions) else last
+
+
+def _prove_written(served: Delivery, read: int, written: int) -> None:
+    if read != written:
+        raise job.StepError(f"model {served.name}: {read} rows were read but {written} written: run the step again")
+
+
+def _report(served: Delivery, scored: Scored) -> dict[str, Any]:
+    return {
+        **_identity(served, served.source, served.reason),
+        "status": contract.SCORED,
+        "rows": scored.rows,
+        "rows_waiting": 0,
+        "warnings": list(scored.warnings),
+        "unseen_categories": scored.rates.unseen(),
+        "null_rates": scored.rates.nulls(),
+        "prediction": scored.distribution.to_json(),
+        "autogluon_version": scored.autogluon_version,
+    }
+
+
+def _skipped(served: Delivery, reason: str, waiting: int) -> dict[str, Any]:
+    return {
+        **_report(served, Scored()),
+        **_identity(served, contract.SKIPPED, reason),
+        "status": contract.SKIPPED,
+        "rows_waiting": waiting,
+    }
+
+
+def _identity(served: Delivery, source: str, reason: str) -> dict[str, Any]:
+    return {
+        "model": served.name,
+        "slug": served.slug,
+        "source": source,
+        "reason": reason,
+        "package": served.package,
+        "version": served.version,
+        "artifact_sha256": served.sha256,
+    }
+
+
+if __name__ == "__main__":
+    job.run(main)

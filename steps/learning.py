@@ -1,0 +1,225 @@
+"""Inside the child: prepared rows -> AutoGluon -> measured, cloned for deployment, packed.
+
+The only module that fits with AutoGluon. What AutoGluon raises on the data ends the fit as `failed`, names in the
+settings that it does not know as `refused`, memory as `transient`; its texts are never passed on (they quote cells).
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import random
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steps import artifact, contract, evaluation, failure, fitting, job, measurement, scoring, trial
+
+log = logging.getLogger(__name__)
+
+EVAL_METRIC = "mean_absolute_error"
+_SHORTAGES = frozenset({"MemoryError", "NotEnoughMemoryError", "OSError"})
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted predictor with every model it tried, and how long that took."""
+
+    predictor: Any
+    seconds: float
+    train_rows: int
+    baseline: float
+
+
+def train(request: fitting.Request, folder: Path) -> None:
+    """Train, measure and pack one model into `folder`'s results.
+
+    Raises:
+        trial.Ended: the data, the settings or a shortage ended it.
+    """
+    check_names(request.training)
+    prepared = Path(request.prepared)
+    schema = job.read_json(prepared / contract.SCHEMA_FILE)
+    columns = [column["name"] for column in schema["columns"]]
+    fitted = fit(request, columns, folder / "predictor")
+    (folder / trial.FITTED_FILE).touch()
+    evaluated = fitting.result_dir(folder, contract.OUT_EVALUATION)
+    evaluated.mkdir(parents=True)
+    with on_data(f"the trained model could not score {fitting.count(_holdout_rows(prepared))} of its holdout"):
+        deployed = _deployed(fitted.predictor, folder / "artifact")
+        measured = measurement.measure(deployed, _holdout(request, columns), fitted.baseline)
+    packed = _pack(request, fitted, measured, schema, folder)
+    job.write_json(evaluated / contract.EVALUATION_FILE, _evaluation(request, fitted, measured, packed))
+    measurement.write_details(fitted.predictor, measured, fitted.seconds, evaluated)
+    for name in (contract.SCHEMA_FILE, contract.PROFILE_FILE):
+        shutil.copyfile(prepared / name, evaluated / name)
+
+
+def check_names(training: Mapping[str, Any]) -> None:
+    """End as `refused` when presets or model types are unknown to AutoGluon, naming the nearest it knows."""
+    known = _known_names()
+    hyperparameters = training["hyperparameters"] or {}
+    problems = [
+        *_unknown("presets", [training["presets"]], known["presets"]),
+        *_unknown("hyperparameters", hyperparameters, known["models"]),
+        *_unknown("excluded_model_types", training["excluded_model_types"], known["models"]),
+    ]
+    if problems:
+        raise trial.Ended(trial.REFUSED, "; ".join(problems))
+
+
+def _known_names() -> dict[str, set[str]]:
+    try:
+        from autogluon.tabular.configs import presets_configs
+        from autogluon.tabular.registry import ag_model_registry
+    except ImportError as error:
+        reason = f"AutoGluon cannot be imported here ({failure.name(error)}): run this step in the autogluon image"
+        raise trial.Ended(trial.REFUSED, reason) from None
+    presets = {*presets_configs.tabular_presets_dict, *presets_configs.tabular_presets_alias}
+    return {"presets": presets, "models": set(ag_model_registry.keys)}
+
+
+def _unknown(setting: str, names: Iterable[str], known: set[str]) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it knows {', '.join(sorted(known))}"
+            yield f"training.{setting}: AutoGluon does not know {name!r}{hint}"
+
+
+def fit(request: fitting.Request, columns: list[str], path: Path) -> Fitted:
+    """Fit AutoGluon on the training rows under its own time limit."""
+    parts = scoring.parts(Path(request.prepared) / contract.TRAIN_DIR)
+    data = scoring.read(parts, [*columns, request.label], request.categories)
+    seed = request.training["seed"]
+    random.seed(seed)
+    np.random.seed(seed)
+    log.info("%s: fitting %s of %d columns", request.name, fitting.count(len(data)), len(columns))
+    started = time.monotonic()
+    with on_data(f"AutoGluon could not train on {fitting.count(len(data))} within {request.time_limit:g} s"):
+        predictor = _predictor(request, path)
+        predictor.fit(data, **fit_arguments(request))
+    require_a_model(predictor, request, len(data))
+    return Fitted(predictor, time.monotonic() - started, len(data), float(data[request.label].median()))
+
+
+def _predictor(request: fitting.Request, path: Path) -> Any:
+    from autogluon.tabular import TabularPredictor
+
+    return TabularPredictor(
+        label=request.label,
+        problem_type="regression",  # never inferred: integer labels would become classes
+        eval_metric=EVAL_METRIC,
+        path=str(path),
+        verbosity=0,
+        log_to_file=False,
+        learner_kwargs={"random_state": request.training["seed"]},
+    )
+
+
+def fit_arguments(request: fitting.Request) -> dict[str, Any]:
+    """Return the arguments of AutoGluon's fit; what the settings leave open is left to AutoGluon."""
+    training = request.training
+    chosen = {
+        "hyperparameters": training["hyperparameters"],
+        "excluded_model_types": training["excluded_model_types"],
+        "infer_limit": training["infer_limit"],
+    }
+    return {
+        **{name: value for name, value in chosen.items() if value},
+        "presets": training["presets"],
+        "time_limit": request.time_limit,
+        "num_cpus": request.threads,
+        "num_gpus": 0,
+        "raise_on_no_models_fitted": False,
+    }
+
+
+@contextmanager
+def on_data(failed: str) -> Iterator[None]:
+    """Turn what AutoGluon raises on the data into a failed outcome; memory and files are not the data's fault."""
+    try:
+        yield
+    except (trial.Ended, MemoryError, OSError):
+        raise
+    except job.StepError as error:  # our own text, free of cells
+        raise trial.Ended(trial.FAILED, str(error)) from None
+    except Exception as error:  # noqa: BLE001 - seam to AutoGluon
+        log.warning("%s: %s: %s", failed, failure.name(error), failure.frames(error))
+        raise trial.Ended(trial.FAILED, f"{failed} ({failure.name(error)})") from None
+
+
+def require_a_model(predictor: Any, request: fitting.Request, rows: int) -> None:
+    """End as failed, or as transient where memory was short, when AutoGluon skipped every model it tried."""
+    if predictor.model_names():
+        return
+    failures = predictor.model_failures()
+    types = [] if failures.empty else [f"{row.model}: {row.exc_type}" for row in failures.itertuples()]
+    tried = f" ({', '.join(types)})" if types else ""
+    reason = f"no model could be trained on {fitting.count(rows)} within {request.time_limit:g} s{tried}"
+    short = not failures.empty and not _SHORTAGES.isdisjoint(failures["exc_type"])
+    raise trial.Ended(trial.TRANSIENT if short else trial.FAILED, reason)
+
+
+def _deployed(predictor: Any, folder: Path) -> Any:
+    """Return the best model alone, in memory: what is packed is what is measured."""
+    deployed = predictor.clone_for_deployment(str(folder / artifact.PREDICTOR_DIR), return_clone=True)
+    deployed.persist(max_memory=None)
+    return deployed
+
+
+def _holdout_rows(prepared: Path) -> int:
+    return scoring.count_rows(scoring.parts(prepared / contract.HOLDOUT_DIR))
+
+
+def _holdout(request: fitting.Request, columns: list[str]) -> measurement.Holdout:
+    return measurement.Holdout(
+        parts=tuple(scoring.parts(Path(request.prepared) / contract.HOLDOUT_DIR)),
+        columns=tuple(columns),
+        label=request.label,
+        id=request.id,
+        categories=request.categories,
+        model=request.name,
+        seed=request.training["seed"],
+    )
+
+
+def _pack(
+    request: fitting.Request,
+    fitted: Fitted,
+    measured: measurement.Measurement,
+    schema: Mapping[str, Any],
+    folder: Path,
+) -> artifact.Packed:
+    metadata = {
+        **evaluation.header(request.name, request.slug),
+        "label": request.label,
+        "id": request.id,
+        "schema": dict(schema),
+        "categories": sorted(request.categories),
+        "best_model": fitted.predictor.model_best,
+        "mae": measured.errors.mae,
+        "train_rows": fitted.train_rows,
+    }
+    job.write_json(folder / "artifact" / contract.METADATA_FILE, metadata)
+    target = fitting.result_dir(folder, contract.OUT_MODEL) / contract.MODEL_FILE
+    return artifact.pack(folder / "artifact", target)
+
+
+def _evaluation(
+    request: fitting.Request, fitted: Fitted, measured: measurement.Measurement, packed: artifact.Packed
+) -> dict[str, Any]:
+    facts = {
+        "train_rows": fitted.train_rows,
+        "artifact": {"sha256": packed.sha256, "size": packed.size, "file": contract.MODEL_FILE},
+        "best_model": fitted.predictor.model_best,
+        "fit_seconds": round(fitted.seconds, 3),
+        "predict_rows_per_second": round(measured.rows_per_second, 1),
+    }
+    return evaluation.trained({"name": request.name, "slug": request.slug}, measured.errors, facts)

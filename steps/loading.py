@@ -1,0 +1,201 @@
+"""Load raw files into one typed table, in file order, and check the ids and cells of what was loaded.
+
+Table `t`: code (see `assignment`), id (text), label, part (group or time of the holdout), c0, c1, ... (features), bad
+(a cell is not of its column's kind). Its rowid is the position of a row over all files, because rows are only ever
+appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from steps import assignment, cells, problem, rawfile, schema, tables
+from steps.assignment import Plan
+from steps.rawfile import RawFile
+from steps.schema import Column
+
+FIRST_ROWS = 2
+"""How many row numbers a message about ids names."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of the raw files become which columns of `t`.
+
+    `part` and `part_kind` are the column that the holdout goes by (None: it needs none). With `checks` each cell is
+    proven to be of its column's kind; training columns were typed by their cells, so there is nothing to prove.
+    """
+
+    columns: tuple[Column, ...]
+    id: str | None
+    delimiter: str
+    label: str | None = None
+    part: str | None = None
+    part_kind: str = schema.TEXT
+    checks: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded: the files and how many rows each of them holds."""
+
+    files: tuple[RawFile, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Return the rows of all files."""
+        return sum(self.rows)
+
+    def locate(self, position: int) -> str:
+        """Return file and row (1 is the first after the header) of a position over all files."""
+        for file, rows in zip(self.files, self.rows, strict=True):
+            if position < rows:
+                return f"row {position + 1} of {file.key!r}"
+            position -= rows
+        raise IndexError(position)
+
+
+def load(connection: tables.Connection, files: Sequence[RawFile], layout: Layout, plan: Plan) -> Loaded:
+    """Fill table `t` from the files; raise StepError for files that cannot be read."""
+    for statement in assignment.type_statements(plan):
+        connection.execute(statement)
+    typed = [f"c{n} {cells.SQL_TYPES[column.kind]}" for n, column in enumerate(layout.columns)]
+    part = f"part {cells.SQL_TYPES[layout.part_kind]}"
+    connection.execute(
+        f"CREATE TABLE t ({', '.join(['code BIGINT', 'id VARCHAR', 'label DOUBLE', part, *typed, 'bad BOOLEAN'])})"
+    )
+    statements = [(file, _insert(file, layout, plan)) for file in files]
+    answers = tables.run_on_files(connection, statements, layout.delimiter)
+    return Loaded(tuple(files), tuple(int(answer[0][0]) for answer in answers))
+
+
+def _insert(file: RawFile, layout: Layout, plan: Plan) -> str:
+    where = {column: tables.reference(file, column) for column in plan.columns}
+    chosen = [
+        f"{assignment.code_expression(plan, file, where)} AS code",
+        f"{_value(file, layout.id, schema.TEXT)} AS id",
+        f"{_value(file, layout.label, schema.NUMBER)} AS label",
+        f"{_value(file, layout.part, layout.part_kind)} AS part",
+        *(
+            f"{_value(file, column.name, column.kind, not layout.checks)} AS c{n}"
+            for n, column in enumerate(layout.columns)
+        ),
+    ]
+    checked = [(n, c) for n, c in enumerate(layout.columns) if c.kind != schema.TEXT] if layout.checks else []
+    chosen += [f"{_filled(file, column.name)} AS f{n}" for n, column in checked]
+    bad = " OR ".join(f"(f{n} AND c{n} IS NULL)" for n, _ in checked) or "false"
+    names = ", ".join(["code", "id", "label", "part", *(f"c{n}" for n in range(len(layout.columns)))])
+    return f"INSERT INTO t SELECT {names}, {bad} FROM (SELECT {', '.join(chosen)} FROM {_scan(file, layout)})"  # noqa: S608 - own names
+
+
+def _value(file: RawFile, column: str | None, kind: str, proven: bool = False) -> str:
+    if column is None:
+        return f"CAST(NULL AS {cells.SQL_TYPES[kind]})"
+    return cells.value(file.stored_as(column), kind, tables.reference(file, column), proven)
+
+
+def _filled(file: RawFile, column: str) -> str:
+    return f"{cells.text(file.stored_as(column), tables.reference(file, column))} IS NOT NULL"
+
+
+def _scan(file: RawFile, layout: Layout) -> str:
+    return tables.scan(file, layout.delimiter)
+
+
+def check_cells(connection: tables.Connection, loaded: Loaded, layout: Layout) -> list[str]:
+    """Return a problem for each column and file with cells that are not of the column's kind."""
+    found = connection.execute(f"SELECT {cells.count_where('bad')} FROM t").fetchall()[0][0]  # noqa: S608 - own text
+    if not found:
+        return []
+    checked = [column for column in layout.columns if column.kind != schema.TEXT]
+    statements = [(file, _misfits(file, checked, layout)) for file in loaded.files]
+    answers = tables.run_on_files(connection, statements, layout.delimiter)
+    return [
+        f"column {column.name!r} in {file.key!r}: {count} non-empty cells are not of kind {column.kind}, "
+        "as the training files have it; clean them, or drop the column with data.drop"
+        for file, [counts] in zip(loaded.files, answers, strict=True)
+        for column, count in zip(checked, counts, strict=True)
+        if count
+    ]
+
+
+def _misfits(file: RawFile, columns: Sequence[Column], layout: Layout) -> str:
+    counted = [
+        cells.count_where(f"{_filled(file, column.name)} AND ({_value(file, column.name, column.kind)}) IS NULL")
+        for column in columns
+    ]
+    return f"SELECT {', '.join(counted)} FROM {_scan(file, layout)}"  # noqa: S608 - own names
+
+
+def check_ids(connection: tables.Connection, loaded: Loaded, column: str) -> list[str]:
+    """Return the problems of the ids: nulls and duplicates, with the rows where they are first found."""
+    problems = []
+    [(nulls,)] = connection.execute(f"SELECT {cells.count_where('id IS NULL')} FROM t").fetchall()  # noqa: S608 - own text
+    if nulls:
+        rows = _first_rows(connection, loaded, "id IS NULL")
+        problems.append(f"id column {column!r} is empty in {nulls} rows, first in {rows}; every row needs an id")
+    repeated = "SELECT id, count(*) AS n, min(rowid) AS r FROM t WHERE id IS NOT NULL GROUP BY id HAVING n > 1"
+    [(extra, first)] = connection.execute(f"SELECT sum(n - 1), arg_min(id, r) FROM ({repeated})").fetchall()  # noqa: S608
+    if extra:
+        rows = _first_rows(connection, loaded, f"id = {cells.literal(first)}")
+        problems.append(f"id column {column!r} has {extra} duplicates, first in {rows}; ids must be unique")
+    return problems
+
+
+def _first_rows(connection: tables.Connection, loaded: Loaded, condition: str) -> str:
+    statement = f"SELECT rowid FROM t WHERE {condition} ORDER BY rowid LIMIT {FIRST_ROWS}"  # noqa: S608 - own text
+    return " and ".join(loaded.locate(position) for (position,) in connection.execute(statement).fetchall())
+
+
+def id_type(connection: tables.Connection) -> str:
+    """Return how the ids are written: as integers only if no id loses anything by it."""
+    odd_ids = cells.count_where(f"({cells.whole_id('id')}) IS NULL")
+    [(odd,)] = connection.execute(f"SELECT {odd_ids} FROM t").fetchall()  # noqa: S608
+    return schema.TEXT_ID if odd else schema.INTEGER_ID
+
+
+def id_expression(kind: str) -> str:
+    """Return the SQL expression of the id as it is written."""
+    return "CAST(t.id AS BIGINT)" if kind == schema.INTEGER_ID else "t.id"
+
+
+def code_counts(connection: tables.Connection) -> dict[int, tuple[int, int]]:
+    """Return rows and rows with a label per code."""
+    found = connection.execute("SELECT code, count(*), count(label) FROM t GROUP BY code").fetchall()
+    return {code: (rows, labelled) for code, rows, labelled in found}
+
+
+def place_rows(connection: tables.Connection, placement: assignment.Placement, condition: str, numbered: bool) -> None:
+    """Make table `place` (r: rowid, m: model, n: position within the model if `numbered`) out of `t`."""
+    taken = {code: model for code, model in placement.models.items() if model is not None}
+    connection.execute("CREATE TABLE codes (code BIGINT, m INTEGER)")
+    connection.execute(
+        "INSERT INTO codes SELECT unnest(?::BIGINT[]), unnest(?::INTEGER[])", [list(taken), list(taken.values())]
+    )
+    number = ", row_number() OVER (PARTITION BY m ORDER BY t.rowid) AS n" if numbered else ""
+    connection.execute(
+        f"CREATE TABLE place AS SELECT t.rowid AS r, m{number} FROM t JOIN codes USING (code) WHERE {condition}"  # noqa: S608 - own text
+    )
+
+
+def missing_columns(files: Sequence[RawFile], wanted: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a problem for each (column, what asks for it) that the files lack, with the nearest they have."""
+    there = files[0].columns
+    where = problem.name_list(file.key for file in files)
+    return [
+        f"column {column!r} ({why}) is not in {where}; {problem.nearest(column, there)}"
+        for column, why in wanted
+        if column not in there
+    ]
+
+
+def unsupported_columns(files: Sequence[RawFile], columns: Sequence[str]) -> list[str]:
+    """Return a problem for each of the columns that is nested or of a type without a kind."""
+    return [
+        f"column {column!r} in {file.key!r} is nested or of a type we cannot use; flatten it"
+        for file in files
+        for column in columns
+        if file.stored_as(column) == rawfile.UNSUPPORTED
+    ]

@@ -1,0 +1,91 @@
+"""Opening a model: the artifact verified, unpacked, checked and loaded, in this order.
+
+A predictor holds pickles and loading one runs it, so nothing of an artifact is used before its sha256 is proven. The
+only module that loads with AutoGluon; it scores nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steps import artifact, delivery, evaluation, failure, job, scoring
+
+log = logging.getLogger(__name__)
+
+Load = Callable[[Path, str], scoring.Predictor]
+"""Loads the predictor in a folder; the name of the model is for messages."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """An unpacked artifact whose versions fit: its metadata and where its predictor lies."""
+
+    metadata: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def columns(self) -> list[Mapping[str, Any]]:
+        """The features as the artifact's own schema tells them."""
+        return list(self.metadata["schema"]["columns"])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the features."""
+        return [column["name"] for column in self.columns]
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """Features that training declared as categories."""
+        return frozenset(self.metadata.get("categories", ()))
+
+    def warnings(self) -> list[str]:
+        """Return what differs from where the model was trained without being an error."""
+        trained, here = self.metadata["python_version"], platform.python_version()
+        if trained.split(".")[:2] == here.split(".")[:2]:
+            return []
+        return [f"the model was trained with Python {trained}, here is {here}"]
+
+
+def open_model(served: delivery.Delivery, folder: Path) -> Model:
+    """Unpack the artifact that serves a segment into `folder`.
+
+    Raises:
+        StepError: it is missing, changed, unsafe, of an unknown format, or of another AutoGluon version.
+    """
+    path = delivery.artifact_path(served.slug)
+    if not path.is_file() or served.sha256 is None:
+        raise job.StepError(
+            f"model {served.name} is to be served by its {served.source} model, but there is no artifact "
+            f"{path.name} or no sha256 recorded for it: register and approve the model again"
+        )
+    artifact.verify(path, served.sha256, served.name)
+    artifact.unpack(path, folder, served.name)
+    metadata = artifact.read_metadata(folder, served.name)
+    artifact.check_version(metadata, evaluation.autogluon_version())
+    return Model(metadata, folder / artifact.PREDICTOR_DIR)
+
+
+def load_predictor(folder: Path, name: str) -> scoring.Predictor:
+    """Return AutoGluon's predictor, in memory; StepError if it does not load."""
+    failure.silence_libraries()
+    try:
+        from autogluon.tabular import TabularPredictor
+
+        # The AutoGluon version is checked above; another Python is a warning of ours.
+        predictor: Any = TabularPredictor.load(str(folder), verbosity=0, require_py_version_match=False)
+        predictor.persist(max_memory=None)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - seam to AutoGluon
+        log.warning("%s: %s", failure.name(error), failure.frames(error))
+        raise job.StepError(
+            f"the predictor of model {name} does not load ({failure.name(error)} at {failure.place(error)}): run it "
+            "in the image it was registered with, or train and approve it again"
+        ) from None
+    loaded: scoring.Predictor = predictor
+    return loaded

@@ -1,0 +1,174 @@
+"""PostProcess: join every model's predictions, say what the run came to, and publish it.
+
+`python -m steps.postprocess --execution ID --raw URI --train-version V --predict-version V` reads the inputs into a
+`Run`, lets `predictions` prove and write the data set, `summary` and `report` tell about it, and moves all of it to
+the output in one go, the marker last. Nothing appears in the output unless everything was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from steps import contract, job, predictions, report, summary
+from steps.job import StepError
+
+log = logging.getLogger(__name__)
+
+_NAMED = 5
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the step.
+
+    Raises:
+        StepError: inputs are missing or contradict each other, or the predictions are not complete.
+    """
+    run = read_run(_parse(argv))
+    root = contract.ml_root() / "processing"  # the job's own volume: sorting may spill more than a root disk holds
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="postprocess-", dir=root) as folder:
+        scratch, staged = Path(folder), Path(folder) / "staged"
+        joined = _join(run, staged, scratch / "spill")
+        found = summary.summarize(run, joined.rows)
+        job.write_json(staged / contract.SUMMARY_FILE, found)
+        published = report.Published(joined.files, predictions.CSV_FILE if run.settings.get("csv") else None)
+        page = report.render(run, found, published, local=contract.ML_ROOT_VARIABLE in os.environ)
+        (staged / contract.REPORT_FILE).write_text(page, encoding="utf-8")
+        _publish(staged, contract.output_dir(contract.OUT_PREDICTIONS), found)
+    log.info("published %d predictions of %d models: %s", joined.rows, len(run.models), found["status"])
+
+
+def read_run(arguments: argparse.Namespace) -> summary.Run:
+    """Read every input of the step.
+
+    Raises:
+        StepError: a model's inference is missing or contradicts Decide, or the data have another version.
+    """
+    settings = job.read_settings()
+    verdicts = job.read_json(contract.input_dir(contract.IN_VERDICTS) / contract.VERDICTS_FILE)
+    train_data = _read_data(contract.IN_TRAIN_DATA, "training", arguments.train_version)
+    predict_data = _read_data(contract.IN_PREDICT_DATA, "prediction", arguments.predict_version)
+    policy, decisions = _read_decisions(contract.input_dir(contract.IN_DECISION))
+    return summary.Run(
+        execution=arguments.execution,
+        raw=arguments.raw,
+        train_version=arguments.train_version,
+        predict_version=arguments.predict_version,
+        settings=settings,
+        parameters=contract.user_parameters(os.environ),
+        verdicts=verdicts,
+        train_data=train_data,
+        predict_data=predict_data,
+        models=_read_models(settings["models"], verdicts["models"], decisions),
+        policy=policy,
+    )
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m steps.postprocess", description="Join and publish predictions.")
+    parser.add_argument("--execution", required=True, help="id of the pipeline execution")
+    parser.add_argument("--raw", required=True, help="URI of the raw data")
+    parser.add_argument("--train-version", required=True, help="data version of the training files")
+    parser.add_argument("--predict-version", required=True, help="data version of the prediction files")
+    return parser.parse_args(argv)
+
+
+def _read_data(name: str, kind: str, version: str) -> dict[str, Any]:
+    data: dict[str, Any] = job.read_json(contract.input_dir(name) / contract.DATA_FILE)
+    if data["version"] != version:
+        raise StepError(
+            f"the prepared {kind} data are of version {data['version']}, this run's is {version}: "
+            "start a new run, so that data and parameters agree"
+        )
+    return data
+
+
+def _read_decisions(folder: Path) -> tuple[str | None, dict[str, Any]]:
+    found = [job.read_json(path) for path in sorted(folder.rglob(contract.DECISION_FILE))]
+    models = {slug: decision for part in found for slug, decision in part["models"].items()}
+    return (found[0].get("policy") if found else None), models
+
+
+def _read_models(
+    listed: Sequence[Mapping[str, Any]], verdicts: Mapping[str, Any], decisions: Mapping[str, Any]
+) -> tuple[summary.Model, ...]:
+    root = contract.input_dir(contract.IN_INFERENCE)
+    _check_listed(root, [model["slug"] for model in listed], verdicts, decisions)
+    models = tuple(_read_model(root / m["slug"], m, verdicts[m["slug"]], decisions.get(m["slug"])) for m in listed)
+    differing = [m.name for m in models if m.decision is not None and m.decision["source"] != m.source]
+    if differing:
+        raise StepError(f"who served {_some(differing)} is not what Decide chose: run the inference steps again")
+    return models
+
+
+def _check_listed(root: Path, slugs: Sequence[str], verdicts: Mapping[str, Any], decisions: Mapping[str, Any]) -> None:
+    missing = [slug for slug in slugs if not (root / slug / contract.INFERENCE_FILE).is_file()]
+    unjudged = [slug for slug in slugs if slug not in verdicts]
+    undecided = [slug for slug in slugs if decisions and slug not in decisions]
+    unknown = sorted({path.parent.name for path in root.glob(f"*/{contract.INFERENCE_FILE}")} - set(slugs))
+    problems = [
+        f"{what}: {_some(found)}"
+        for what, found in (
+            ("no inference output", missing),
+            (f"not in {contract.VERDICTS_FILE}", unjudged),
+            (f"not in {contract.DECISION_FILE}", undecided),
+            ("inference output of a model that the settings do not list", unknown),
+        )
+        if found
+    ]
+    if problems:
+        raise StepError("; ".join(problems) + ". Run the steps before PostProcess again")
+
+
+def _read_model(
+    folder: Path, listed: Mapping[str, Any], verdict: Mapping[str, Any], decision: Mapping[str, Any] | None
+) -> summary.Model:
+    evaluation = folder / contract.TRAINING_DIR / contract.EVALUATION_FILE
+    return summary.Model(
+        name=listed["name"],
+        slug=listed["slug"],
+        pooled=bool(listed.get("pooled")),
+        folder=folder,
+        inference=job.read_json(folder / contract.INFERENCE_FILE),
+        evaluation=job.read_json(evaluation) if evaluation.is_file() else {},
+        verdict=verdict,
+        decision=decision,
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _join(run: summary.Run, staged: Path, spill: Path) -> predictions.Joined:
+    parts = [
+        predictions.Part(model.name, model.source, model.rows, tuple(sorted(model.folder.glob("part-*.parquet"))))
+        for model in run.models
+    ]
+    data = run.predict_data
+    absent = int(data.get("skipped_rows", 0)) + sum(model.waiting for model in run.models)
+    expected = predictions.Expected(data["rows"], absent, run.settings["id"], str(data.get("id_type", "")))
+    csv = staged / predictions.CSV_FILE if run.settings.get("csv") else None
+    return predictions.join(parts, expected, predictions.Target(staged / contract.PREDICTIONS_DIR, spill, csv))
+
+
+def _publish(staged: Path, output: Path, found: Mapping[str, Any]) -> None:
+    """Move everything to the output; the marker comes last, so that whoever waits for it finds the rest."""
+    output.mkdir(parents=True, exist_ok=True)
+    for path in sorted(staged.iterdir()):
+        shutil.move(path, output / path.name)
+    degraded = found["status"] == summary.DEGRADED
+    marker = contract.DEGRADED_FILE if degraded else contract.SUCCESS_FILE
+    job.write_json(output / marker, {"execution": found["execution"], "status": found["status"]})
+
+
+if __name__ == "__main__":
+    job.run(main)

@@ -1,0 +1,130 @@
+"""Prepare the files to predict: typed by the training schema, assigned to models, one folder of rows per model.
+
+The flow is `prepare`, top to bottom. Every row keeps its position over all files in `__row__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from steps import assignment, chunk, contract, job, loading, problem, tables
+from steps.assignment import Placement, Rule
+from steps.loading import Layout, Loaded
+from steps.profile import Profile
+from steps.rawfile import RawFile
+from steps.schema import Schema
+from steps.training import Source
+
+
+@dataclass(frozen=True)
+class Settings:
+    """PreparePrediction's slice of the settings."""
+
+    id: str
+    delimiter: str
+    rest: str
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Settings:
+        """Read the settings slice."""
+        rules = assignment.read_rules(found["models"], assignment.PREDICT)
+        return cls(found["id"], found["delimiter"], found["rest"], rules)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows to predict in the database: typed and assigned."""
+
+    settings: Settings
+    schema: Schema
+    loaded: Loaded
+    placement: Placement
+    id_type: str
+
+
+def prepare(settings: Settings, trained: Schema, source: Source, scratch: Path) -> None:
+    """Prepare all prediction files into the step's output; raise StepError for anything that forbids it."""
+    _check_columns(settings, trained, source.files)
+    with tables.connect(scratch) as connection:
+        data = _load(connection, settings, trained, source.files)
+        _write_models(connection, data)
+    _write_summary(data, source)
+
+
+def _check_columns(settings: Settings, trained: Schema, files: Sequence[RawFile]) -> None:
+    roles = [(column.name, "a training column") for column in reversed(trained.columns)]
+    roles += [(column, "models where") for column in assignment.where_columns(settings.rules)]
+    roles += [(settings.id, "data.id")]
+    wanted = {column: why for column, why in reversed(roles)}
+    problem.raise_all(loading.missing_columns(files, list(wanted.items())))
+    problem.raise_all(loading.unsupported_columns(files, [column.name for column in trained.columns]))
+
+
+def _load(connection: tables.Connection, settings: Settings, trained: Schema, files: Sequence[RawFile]) -> Data:
+    plan = assignment.make_plan(settings.rules, files)
+    layout = Layout(trained.columns, settings.id, settings.delimiter, checks=True)
+    loaded = loading.load(connection, files, layout, plan)
+    counts = {code: rows for code, (rows, _) in loading.code_counts(connection).items()}
+    placement, problems = assignment.place(plan, counts, settings.rest, trained.trained)
+    problems += loading.check_ids(connection, loaded, settings.id)
+    problem.raise_all(problems + loading.check_cells(connection, loaded, layout))
+    loading.place_rows(connection, placement, "true", numbered=False)
+    return Data(settings, trained, loaded, placement, loading.id_type(connection))
+
+
+def _write_models(connection: tables.Connection, data: Data) -> None:
+    written = set()
+    for model, found in groupby(_stream(connection, data), key=lambda item: item[0]):
+        _write_model(data, model, (table for _, table in found))
+        written.add(model)
+    for model in range(len(data.settings.rules)):
+        if model not in written:
+            _write_model(data, model, iter(()))
+
+
+def _stream(connection: tables.Connection, data: Data) -> Iterator[tuple[int, pa.Table]]:
+    columns = [f"t.c{n}" for n in range(len(data.schema.columns))]
+    chosen = ", ".join(["p.m", "p.r", loading.id_expression(data.id_type), *columns])
+    rows = f"SELECT {chosen} FROM t JOIN place p ON t.rowid = p.r ORDER BY p.m, p.r"  # noqa: S608 - own names
+    return chunk.cut(connection.sql(rows).to_arrow_reader(chunk.ROWS))
+
+
+def _write_model(data: Data, model: int, found: Iterator[pa.Table]) -> None:
+    """Write part, profile and last the status of one model."""
+    folder = contract.output_dir(contract.OUT_PREDICT) / data.settings.rules[model].slug
+    ids = [pa.field(contract.ROW, pa.int64()), chunk.field(data.settings.id, data.id_type)]
+    layout = pa.schema([*ids, *chunk.fields(data.schema.columns)])
+    profile = Profile(data.schema.columns)
+    with chunk.PartWriter(folder, (contract.PREDICT_DIR,), layout) as parts:
+        for table in found:
+            rows = table.drop_columns([chunk.MODEL]).rename_columns(layout.names).cast(layout)
+            profile.add(rows)
+            parts.write(contract.PREDICT_DIR, rows)
+    count = parts.rows[contract.PREDICT_DIR]
+    job.write_json(folder / contract.PROFILE_FILE, {"rows": count, "columns": profile.columns_json()})
+    job.write_json(folder / contract.STATUS_FILE, {"status": contract.PREPARED, "rows": count, "reason": None})
+
+
+def _write_summary(data: Data, source: Source) -> None:
+    loaded = data.loaded
+    known = {data.settings.id, *(column.name for column in data.schema.columns)}
+    extra = [column for column in loaded.files[0].columns if column not in known]
+    summary = {
+        "version": source.version,
+        "raw": source.raw,
+        "files": [{"key": f.key, "rows": rows} for f, rows in zip(loaded.files, loaded.rows, strict=True)],
+        "rows": loaded.total,
+        "rest_rows": data.placement.rest_rows,
+        "skipped_rows": data.placement.skipped_rows,
+        "extra_columns": extra,
+        "warnings": [],
+        "id_type": data.id_type,
+    }
+    job.write_json(contract.output_dir(contract.OUT_PREDICT) / contract.DATA_FILE, summary)

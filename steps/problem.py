@@ -1,0 +1,45 @@
+"""Problems of the data: collected stage by stage, reported together, nearest names suggested.
+
+Every check of the prepare steps returns messages instead of raising, so that people see all problems of one
+stage at once. A message names files, columns, rows and counts, never a cell's value.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from steps.job import StepError
+
+LISTED = 10
+"""How many names a message lists before it says how many more there are."""
+LISTED_PROBLEMS = 25
+
+
+def raise_all(problems: Sequence[str]) -> None:
+    """Raise a StepError that holds all problems; return when there are none."""
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise StepError(problems[0])
+    shown = [f"{n}. {text}" for n, text in enumerate(problems[:LISTED_PROBLEMS], start=1)]
+    if len(problems) > LISTED_PROBLEMS:
+        shown.append(f"... and {len(problems) - LISTED_PROBLEMS} more")
+    raise StepError("\n".join([f"{len(problems)} problems:", *shown]))
+
+
+def name_list(names: Iterable[str]) -> str:
+    """Return names in quotes, the first few of them only."""
+    names = list(names)
+    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(repr(name) for name in names[:LISTED]) + rest
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a hint that names what is nearest to `name`, or else what there is."""
+    names = list(names)
+    by_fold = {candidate.casefold(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.5)
+    if close:
+        return f"nearest: {name_list(by_fold[match] for match in close)}"
+    return f"there are: {name_list(names)}" if names else "there are none"

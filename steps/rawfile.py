@@ -1,0 +1,239 @@
+"""The raw files: which of them a glob names, whether they are what the manifest lists, and their columns.
+
+First in the flow of the prepare steps, before any cell is read. Nothing here knows models or kinds of columns.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import fnmatch
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from steps import contract, problem
+from steps.contract import DataFile
+
+CSV_SUFFIX = ".csv"
+PARQUET_SUFFIX = ".parquet"
+BLOCK = 4 << 20
+FIELD_LIMIT = 2**31 - 1
+"""Longest cell that Python's csv module accepts when it reads headers."""
+
+# What a column holds as stored in its file; a CSV cell is always text
+CELL = "cell"
+STRING = "string"
+INTEGER = "integer"
+FLOAT = "float"
+BOOL = "bool"
+TIME = "time"
+NOTHING = "nothing"
+UNSUPPORTED = "unsupported"
+
+_STORED: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_null, NOTHING),
+    (pa.types.is_boolean, BOOL),
+    (pa.types.is_integer, INTEGER),
+    (pa.types.is_floating, FLOAT),
+    (pa.types.is_decimal, FLOAT),
+    (pa.types.is_date, TIME),
+    (pa.types.is_timestamp, TIME),
+    (pa.types.is_string, STRING),
+    (pa.types.is_large_string, STRING),
+    (pa.types.is_string_view, STRING),
+)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One raw file: key below the raw folder, place on disk, and per column its name and how it is stored."""
+
+    key: str
+    path: Path
+    columns: tuple[str, ...]
+    stored: tuple[str, ...]
+
+    @property
+    def is_parquet(self) -> bool:
+        """Tell whether the file is Parquet; otherwise it is CSV."""
+        return is_parquet(self.key)
+
+    def stored_as(self, column: str) -> str:
+        """Return how a column is stored in this file."""
+        return self.stored[self.columns.index(column)]
+
+
+def is_parquet(key: str) -> bool:
+    """Tell by its suffix whether a file is Parquet."""
+    return key.lower().endswith(PARQUET_SUFFIX)
+
+
+def matches(key: str, globs: Iterable[str]) -> bool:
+    """Tell whether one of the globs names a key, by the whole key or by its file name."""
+    name = PurePosixPath(key).name
+    return any(fnmatch.fnmatchcase(key, glob) or fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+def choose(keys: Iterable[str], globs: Sequence[str]) -> list[str]:
+    """Return the keys that the globs name, sorted; raise StepError when there is none, or one is not data."""
+    keys = sorted(keys)
+    chosen = [key for key in keys if matches(key, globs)]
+    if not chosen:
+        hint = problem.nearest(globs[0].strip("*"), keys) if globs else "the setting is empty"
+        problem.raise_all([f"no file for glob {problem.name_list(globs)}; {hint}. Add files or change data's globs"])
+    odd = [key for key in chosen if not key.lower().endswith((CSV_SUFFIX, PARQUET_SUFFIX))]
+    problem.raise_all(
+        [f"file {key!r} matches glob {problem.name_list(globs)} but is neither .csv nor .parquet" for key in odd]
+    )
+    return chosen
+
+
+def check_manifest(manifest: Mapping[str, Any], version: str, raw: str, globs: Sequence[str]) -> list[DataFile]:
+    """Return the manifest's files that the globs name; raise StepError when it is not the one of this version."""
+    listed = {entry["key"]: DataFile(entry["key"], entry["etag"], entry["size"]) for entry in manifest["files"]}
+    files = [listed[key] for key in choose(listed, globs)]
+    problems = []
+    if manifest["raw"] != raw:
+        problems.append(f"the manifest is of raw folder {manifest['raw']!r}, the run is of {raw!r}; start a new run")
+    found = contract.data_version(files)
+    if found != version:
+        problems.append(
+            f"the manifest's files have data version {found}, the run was started with {version}; start a new run"
+        )
+    problem.raise_all(problems)
+    return files
+
+
+def check_files(files: Sequence[DataFile], folder: Path) -> None:
+    """Raise StepError unless every file is there, as the manifest lists it, not empty, and CSV in UTF-8."""
+    problem.raise_all([text for file in files for text in _changes(file, folder)])
+    problem.raise_all([text for file in files for text in _damages(file, folder)])
+
+
+def _changes(file: DataFile, folder: Path) -> list[str]:
+    path = folder / file.key
+    if ".." in PurePosixPath(file.key).parts or not path.is_file():
+        return [f"file {file.key!r} is in the manifest but not in the raw folder; start a new run"]
+    size = path.stat().st_size
+    if size != file.size:
+        return [f"file {file.key!r} changed: {size} bytes, the manifest says {file.size}; start a new run"]
+    return [f"file {file.key!r} is empty"] if size == 0 else []
+
+
+def _damages(file: DataFile, folder: Path) -> list[str]:
+    digest = hashlib.sha256()
+    scan = _Utf8() if not is_parquet(file.key) else None
+    verified = re.fullmatch(r"[0-9a-f]{64}", file.etag) is not None
+    with (folder / file.key).open("rb") as stream:
+        while block := stream.read(BLOCK):
+            if verified:
+                digest.update(block)
+            if scan and not scan.feed(block):
+                return [f"file {file.key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"]
+    if scan and not scan.finish():
+        return [f"file {file.key!r} is not UTF-8: it ends within a character in line {scan.line}; save it as UTF-8"]
+    if verified and digest.hexdigest() != file.etag:
+        return [f"file {file.key!r} changed: its sha256 is not the manifest's; start a new run"]
+    return []
+
+
+class _Utf8:
+    """Checks bytes block by block; `line` is the line of the first error."""
+
+    def __init__(self) -> None:
+        self.line = 1
+        self.guess = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._first = True
+
+    def feed(self, block: bytes) -> bool:
+        if self._first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            self.guess = " (it looks like UTF-16)"
+        self._first = False
+        pending = len(self._decoder.getstate()[0])
+        try:
+            self._decoder.decode(block)
+        except UnicodeDecodeError as error:
+            self.line += block[: max(0, error.start - pending)].count(b"\n")
+            return False
+        self.line += block.count(b"\n")
+        return True
+
+    def finish(self) -> bool:
+        return not self._decoder.getstate()[0]
+
+
+def open_files(keys: Sequence[str], folder: Path, delimiter: str) -> list[RawFile]:
+    """Read the columns of all files; raise StepError for unusable or differing headers."""
+    problems: list[str] = []
+    files = [file for key in keys if (file := _open(key, folder / key, delimiter, problems))]
+    problem.raise_all(problems)
+    problem.raise_all([text for file in files[1:] for text in _differences(files[0], file)])
+    return files
+
+
+def _open(key: str, path: Path, delimiter: str, problems: list[str]) -> RawFile | None:
+    try:
+        columns, stored = _parquet_columns(path) if is_parquet(key) else _csv_columns(path, delimiter)
+    except pa.ArrowInvalid:
+        problems.append(f"file {key!r} is not a readable Parquet file")
+    except UnicodeDecodeError:
+        problems.append(f"file {key!r} is not UTF-8: line 1; save it as UTF-8")
+    except csv.Error:
+        problems.append(f"file {key!r} has broken quoting in its header, line 1")
+    else:
+        found = _header_problems(key, columns)
+        problems.extend(found)
+        return None if found else RawFile(key, path, tuple(columns), tuple(stored))
+    return None
+
+
+def _csv_columns(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
+    csv.field_size_limit(FIELD_LIMIT)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        names = next(csv.reader(stream, delimiter=delimiter, strict=True), [])
+    return names, [CELL] * len(names)
+
+
+def _parquet_columns(path: Path) -> tuple[list[str], list[str]]:
+    schema = pq.read_schema(path)  # type: ignore[no-untyped-call]
+    return list(schema.names), [_stored(field.type) for field in schema]
+
+
+def _stored(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        return _stored(kind.value_type)
+    return next((stored for accepts, stored in _STORED if accepts(kind)), UNSUPPORTED)
+
+
+def _header_problems(key: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return [f"file {key!r} is empty: it has no header"]
+    problems = []
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice:
+        problems.append(f"file {key!r} has duplicate column names: {problem.name_list(twice)}")
+    blank = [str(position) for position, name in enumerate(names, start=1) if not name.strip()]
+    if blank:
+        problems.append(f"file {key!r} has columns without a name at position {', '.join(blank[: problem.LISTED])}")
+    if contract.ROW in names:
+        problems.append(f"file {key!r} has a column named {contract.ROW!r}, which is ours; rename it")
+    return problems
+
+
+def _differences(first: RawFile, other: RawFile) -> list[str]:
+    lacks = [name for name in first.columns if name not in set(other.columns)]
+    extra = [name for name in other.columns if name not in set(first.columns)]
+    parts = [f"lacks {problem.name_list(lacks)}"] if lacks else []
+    parts += [f"has {problem.name_list(extra)} besides"] if extra else []
+    if not parts:
+        return []
+    return [f"file {other.key!r} differs from {first.key!r}: it {' and '.join(parts)}; give all files the same columns"]

@@ -1,0 +1,183 @@
+"""What a run came to, in one mapping: `summary.json`, which the CLI, the mails and the report all tell.
+
+PostProcess reads the inputs into a `Run`; the functions here are pure and only arrange what other steps found:
+they decide nothing (Judge and Decide did) and read no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steps import contract
+
+SUCCEEDED = "Succeeded"
+DEGRADED = "Degraded"
+_NAMED = 3
+"""Segments that a sentence names before it says how many more there are."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the run: `folder` is its inference output, the rest the content of its JSON files."""
+
+    name: str
+    slug: str
+    pooled: bool
+    folder: Path
+    inference: Json
+    evaluation: Json
+    verdict: Json
+    decision: Json | None = None
+
+    @property
+    def source(self) -> str:
+        """Who served the segment: fresh, default or skipped."""
+        return str(self.inference["source"])
+
+    @property
+    def rows(self) -> int:
+        """Rows that were predicted."""
+        return int(self.inference["rows"])
+
+    @property
+    def waiting(self) -> int:
+        """Rows that were to be predicted and were not, because the segment was skipped."""
+        return int(self.inference.get("rows_waiting") or 0) if self.source == contract.SKIPPED else 0
+
+    @property
+    def why(self) -> str:
+        """Why this model served the segment."""
+        return str((self.decision or {}).get("reason") or self.inference.get("reason") or "")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that PostProcess was given. `raw` is the URI of the raw data, `policy` Decide's, if it ran."""
+
+    execution: str
+    raw: str
+    train_version: str
+    predict_version: str
+    settings: Json
+    parameters: Mapping[str, str]
+    verdicts: Json
+    train_data: Json
+    predict_data: Json
+    models: tuple[Model, ...]
+    policy: str | None = None
+
+
+def status_of(models: Sequence[Model]) -> str:
+    """Return Degraded when a segment with rows to predict got no predictions."""
+    return DEGRADED if any(model.waiting for model in models) else SUCCEEDED
+
+
+def summarize(run: Run, rows: int) -> dict[str, Any]:
+    """Return `summary.json` of a run that published `rows` predictions."""
+    return {
+        "execution": run.execution,
+        "status": status_of(run.models),
+        "headline": headline(run.models),
+        "pipeline": run.settings["pipeline"],
+        "policy": run.policy,
+        "rows": rows,
+        "predict_rows": run.predict_data["rows"],
+        "gate": {
+            key: run.verdicts.get(key) for key in ("passed", "threshold", "max_baseline_ratio", "min_holdout_rows")
+        },
+        "models": {model.name: _model(model) for model in run.models},
+        "data": _data(run),
+        "parameters": dict(run.parameters),
+    }
+
+
+def headline(models: Sequence[Model]) -> list[str]:
+    """Return the verdict in one or two sentences: what the gate said, and who served the segments."""
+    return [_gate_sentence(models), _served_sentence(models)]
+
+
+def rejected(models: Sequence[Model]) -> list[Model]:
+    """Return the models that the gate turned down; one that was not to be trained is not among them."""
+    return [m for m in models if not m.verdict.get("accepted") and not m.verdict.get("ignored")]
+
+
+def reasons(model: Model) -> list[str]:
+    """Return why the gate turned a model down."""
+    found = [str(reason) for reason in model.verdict.get("reasons") or ()]
+    return found or [str(model.evaluation.get("reason") or "rejected")]
+
+
+def _gate_sentence(models: Sequence[Model]) -> str:
+    judged = [m for m in models if not m.verdict.get("ignored")]
+    down = rejected(models)
+    noun = "model" if len(judged) == 1 else "models"
+    if not judged:
+        return "No model was trained"
+    if not down:
+        return f"The {noun} passed the gate" if len(judged) == 1 else f"All {len(judged):,} {noun} passed the gate"
+    return f"{len(down):,} of {len(judged):,} {noun} {'was' if len(down) == 1 else 'were'} rejected by the gate"
+
+
+def _served_sentence(models: Sequence[Model]) -> str:
+    wanted = [m for m in models if m.rows or m.waiting]
+    if not wanted:
+        return "There was nothing to predict"
+    by_source = {
+        "served by fresh models": [m for m in wanted if m.source == contract.FRESH],
+        "served by DEFAULT": [m for m in wanted if m.source == contract.DEFAULT],
+        "SKIPPED": [m for m in wanted if m.source == contract.SKIPPED],
+    }
+    told = [f"{len(found):,} of {len(wanted):,} {how}" for how, found in by_source.items() if found]
+    told[0] = told[0].replace(" served", f" segment{'s' * (len(wanted) > 1)} served", 1)
+    return ", ".join(told) + _because(rejected(models))
+
+
+def _because(models: Sequence[Model]) -> str:
+    if not models:
+        return ""
+    named = [f"{model.name}: {reasons(model)[0]}" for model in models[:_NAMED]]
+    more = f"; and {len(models) - _NAMED:,} more" if len(models) > _NAMED else ""
+    return f" ({'; '.join(named)}{more})"
+
+
+def _model(model: Model) -> dict[str, Any]:
+    verdict, inference, evaluation = model.verdict, model.inference, model.evaluation
+    return {
+        "slug": model.slug,
+        **{key: verdict.get(key) for key in ("mae", "baseline_mae", "improvement", "threshold", "holdout_rows")},
+        "accepted": bool(verdict.get("accepted")),
+        "reasons": list(verdict.get("reasons") or ()),
+        "served_by": model.source,
+        "why": model.why,
+        "rows": model.rows,
+        "rows_waiting": model.waiting,
+        "model_version": inference.get("version"),
+        "train_rows": evaluation.get("train_rows"),
+        "status": verdict.get("status") or evaluation.get("status"),
+        "reason": evaluation.get("reason"),
+        "autogluon_version": inference.get("autogluon_version") or evaluation.get("autogluon_version"),
+        "warnings": list(inference.get("warnings") or ()),
+    }
+
+
+def _data(run: Run) -> dict[str, Any]:
+    train, predict = run.train_data, run.predict_data
+    return {
+        "train_version": run.train_version,
+        "predict_version": run.predict_version,
+        "raw": run.raw,
+        "train_rows": train["rows"],
+        "dropped_null_label": train.get("dropped_null_label", 0),
+        "train_rest_rows": train.get("rest_rows", 0),
+        "train_skipped_rows": train.get("skipped_rows", 0),
+        "rest_rows": predict.get("rest_rows", 0),
+        "skipped_rows": predict.get("skipped_rows", 0),
+        "ignored": list(train.get("ignored") or ()),
+        "extra_columns": list(predict.get("extra_columns") or ()),
+        "warnings": [*(train.get("warnings") or ()), *(predict.get("warnings") or ())],
+    }

@@ -1,0 +1,186 @@
+"""Failure, resumption, selective execution and retry policies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from local_definitions import Lab, compare, condition, output_of, parameter_ref, processing, statuses
+
+from pipelines.errors import ExecutionError, LaunchError
+from pipelines.local.engine import Exit, Task, execute, load, load_request
+from pipelines.local.processing import retry_delay
+from pipelines.local.start import recall
+from pipelines.local.step import RetryPolicy
+
+WRITE = "write('out/file.txt', sys.argv[1])"
+PASS_ON = "write('out/file.txt', text('in') + sys.argv[1])"
+
+
+def chain(tmp_path: Path) -> list[dict]:
+    """First -> Second (fails until the file `go` exists) -> Third."""
+    fragile = f"pathlib.Path({str(tmp_path / 'go')!r}).exists() or sys.exit(1)\n" + PASS_ON
+    return [
+        processing("First", WRITE, outputs=["out"], arguments=["a"]),
+        processing("Second", fragile, {"in": output_of("First", "out")}, ["out"], ["b"]),
+        processing("Third", PASS_ON, {"in": output_of("Second", "out")}, ["out"], ["c"]),
+    ]
+
+
+def test_a_failed_execution_goes_on_where_it_failed(lab: Lab, tmp_path: Path) -> None:
+    assert lab.run(chain(tmp_path)).status == "Failed"
+    (tmp_path / "go").touch()
+    outcome = lab.run(chain(tmp_path), execution_id="run-1", resume=True)
+    assert outcome.status == "Succeeded"
+    assert lab.started() == ["Second", "Third"]
+    assert lab.get("s3://bucket/runs/run-1/Third/out/file.txt") == "abc"
+
+
+def test_an_execution_is_resumed_with_what_its_folder_says(lab: Lab, tmp_path: Path) -> None:
+    lab.run(chain(tmp_path))
+    (tmp_path / "go").touch()
+    request = load_request(lab.workspace, "run-1", cores=1)
+    assert execute(request, lab.world, lab.events.append).status == "Succeeded"
+
+
+def test_a_kept_step_whose_output_is_gone_runs_again(lab: Lab, tmp_path: Path) -> None:
+    lab.run(chain(tmp_path))
+    lab.workspace.path("s3://bucket/runs/run-1/First/out/file.txt").unlink()
+    lab.run(chain(tmp_path), execution_id="run-1", resume=True)
+    assert lab.started() == ["First", "Second"]
+
+
+def test_a_step_that_runs_again_takes_back_what_it_had_published(lab: Lab) -> None:
+    steps = [processing("Only", "write('out/new', '1')", outputs={"out": "s3://bucket/out"})]
+    folder = lab.workspace.step("run-1", "Only")
+    lab.put("s3://bucket/out/stale", "half")
+    folder.mkdir(parents=True)
+    (folder / "published.json").write_text('["s3://bucket/out/stale"]')
+    lab.run(steps)
+    assert lab.keys("s3://bucket/out") == ["new"]
+
+
+def test_an_id_that_is_taken_is_refused(lab: Lab) -> None:
+    lab.run([processing("A")])
+    with pytest.raises(ExecutionError, match="exists already"):
+        lab.run([processing("A")], execution_id="run-1")
+
+
+def test_an_execution_that_never_was_cannot_be_resumed(lab: Lab) -> None:
+    with pytest.raises(ExecutionError, match="never started"):
+        lab.run([processing("A")], execution_id="other", resume=True)
+    with pytest.raises(ExecutionError, match="there is no execution 'other'"):
+        load_request(lab.workspace, "other")
+
+
+def test_a_resumed_execution_keeps_its_definition_and_parameters(lab: Lab) -> None:
+    declared = [{"Name": "Limit", "Type": "Integer", "DefaultValue": 1}]
+    lab.run([processing("A")], declared)
+    with pytest.raises(ExecutionError, match="with another definition"):
+        lab.run([processing("B")], declared, execution_id="run-1", resume=True)
+    with pytest.raises(ExecutionError, match="with other parameters"):
+        lab.run([processing("A")], declared, execution_id="run-1", resume=True, parameters={"Limit": 2})
+
+
+def test_an_outcome_is_rebuilt_from_the_log(lab: Lab, tmp_path: Path) -> None:
+    outcome = lab.run(chain(tmp_path))
+    rebuilt = load(lab.workspace, "run-1")
+    assert (rebuilt.status, rebuilt.steps, rebuilt.failed) == (outcome.status, outcome.steps, outcome.failed)
+    assert rebuilt.seconds == pytest.approx(outcome.seconds)
+
+
+def test_only_selected_steps_run_and_the_others_come_from_the_source(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "go").touch()
+    lab.run(chain(tmp_path))
+    outcome = lab.run(chain(tmp_path), source="run-1", selected=frozenset({"Third"}))
+    assert statuses(outcome) == {"First": "Cached", "Second": "Cached", "Third": "Succeeded"}
+    assert lab.started() == ["Third"]
+    assert lab.get("s3://bucket/runs/run-2/Third/out/file.txt") == "abc"
+    assert outcome.steps["Second"].outputs == {"out": "s3://bucket/runs/run-1/Second/out"}
+
+
+def test_a_selected_step_without_its_needs_is_refused(lab: Lab, tmp_path: Path) -> None:
+    lab.run(chain(tmp_path))
+    with pytest.raises(ExecutionError, match="depends on 'Second', which is not selected and did not succeed"):
+        lab.run(chain(tmp_path), source="run-1", selected=frozenset({"Third"}))
+    with pytest.raises(ExecutionError, match="no step 'Thrd'; did you mean 'Third'"):
+        lab.run(chain(tmp_path), source="run-1", selected=frozenset({"Thrd"}))
+
+
+def test_a_condition_that_is_not_selected_keeps_the_outcome_of_the_source(lab: Lab) -> None:
+    declared = [{"Name": "Limit", "Type": "Integer", "DefaultValue": 1}]
+    test = compare("Equals", parameter_ref("Limit"), 1)
+    steps = [condition("Gate", [test], [processing("Yes")], [processing("No")])]
+    lab.run(steps, declared)
+    outcome = lab.run(steps, declared, parameters={"Limit": 2}, source="run-1", selected=frozenset({"Yes"}))
+    assert statuses(outcome) == {"Gate": "Cached", "Yes": "Succeeded", "No": "Skipped"}
+    with pytest.raises(ExecutionError, match="did not take; select 'Gate' too"):
+        lab.run(steps, declared, parameters={"Limit": 2}, source="run-1", selected=frozenset({"No"}))
+    again = lab.run(steps, declared, parameters={"Limit": 2}, source="run-1", selected=frozenset({"Gate", "No"}))
+    assert statuses(again)["No"] == "Succeeded"
+
+
+def test_a_resumed_selective_execution_stays_selective(lab: Lab, tmp_path: Path) -> None:
+    lab.run(chain(tmp_path))
+    selected = frozenset({"Second"})
+    assert lab.run(chain(tmp_path), source="run-1", selected=selected).status == "Failed"
+    (tmp_path / "go").touch()
+    outcome = execute(load_request(lab.workspace, "run-2"), lab.world, lab.events.append)
+    assert statuses(outcome) == {"First": "Cached", "Second": "Succeeded", "Third": "Skipped"}
+
+
+def test_a_resumed_execution_keeps_its_parallelism_unless_told_otherwise(lab: Lab) -> None:
+    lab.run([processing("A")], parallelism=3)
+    request = load_request(lab.workspace, "run-1")
+    assert recall(request, lab.workspace).parallelism == 3
+    assert recall(replace(request, parallelism=1), lab.workspace).parallelism == 1
+
+
+class Unreliable:
+    """Cannot start a job as often as told, then starts it and ends it with a code."""
+
+    def __init__(self, kind: str, times: int, code: int = 0) -> None:
+        self.kind, self.times, self.code, self.calls = kind, times, code, 0
+
+    def run(self, task: Task) -> Exit:
+        self.calls += 1
+        if self.calls <= self.times:
+            raise LaunchError("no capacity", self.kind)
+        return Exit(self.code)
+
+
+POLICY = {
+    "ExceptionType": ["SageMaker.CAPACITY_ERROR"],
+    "MaxAttempts": 3,
+    "IntervalSeconds": 5,
+    "BackoffRate": 2.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "times", "status", "waits"),
+    [
+        ("SageMaker.CAPACITY_ERROR", 2, "Succeeded", [5.0, 10.0]),
+        ("SageMaker.CAPACITY_ERROR", 9, "Failed", [5.0, 10.0, 20.0]),
+        ("SageMaker.JOB_INTERNAL_ERROR", 1, "Failed", []),
+    ],
+)
+def test_a_job_that_cannot_be_started_is_retried_as_its_policy_says(
+    lab: Lab, kind: str, times: int, status: str, waits: list[float]
+) -> None:
+    lab.launcher = Unreliable(kind, times)
+    outcome = lab.run([processing("Train", RetryPolicies=[POLICY])])
+    assert (outcome.status, lab.waits) == (status, waits)
+
+
+def test_a_job_that_ran_and_failed_is_never_retried(lab: Lab) -> None:
+    launcher = lab.launcher = Unreliable("SageMaker.CAPACITY_ERROR", 0, code=1)
+    assert lab.run([processing("Train", RetryPolicies=[POLICY])]).status == "Failed"
+    assert launcher.calls == 1
+
+
+def test_a_policy_may_expire_instead_of_counting() -> None:
+    policy = RetryPolicy(("Step.THROTTLING",), None, 1.0, 2.0, expire_minutes=1)
+    assert retry_delay([policy], "Step.THROTTLING", 30, elapsed=59) is not None
+    assert retry_delay([policy], "Step.THROTTLING", 0, elapsed=60) is None

@@ -1,0 +1,69 @@
+"""The plan: segments, models and steps before anything is spent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipelines.models import Census, Segment, choose_models
+from pipelines.plan import Line, Plan, draw, render
+from pipelines.settings import validate
+
+STEP = {"Name": "A", "Type": "Processing", "Arguments": {}}
+GATE = {"Name": "G", "Type": "Condition", "Arguments": {"IfSteps": [STEP], "ElseSteps": [STEP, STEP]}}
+DEFINITION = json.dumps({"Steps": [STEP, GATE]})
+
+
+def plan(census: Census, **changes: Any) -> Plan:
+    settings = validate({"data": {"label": "y", "id": "id"}, "models": {"by": "r"}, "min_rows": 10, **changes}, "c")
+    return draw(settings, choose_models(settings, census), census, DEFINITION)
+
+
+def test_a_plan_says_for_each_segment_which_model_it_gets() -> None:
+    census = Census((Segment("C (all)", 50, 5), Segment("small", 3, 1), Segment("new", 0, 2)), Segment("", 1, 0))
+    found = plan(census)
+
+    assert found.lines == (
+        Line("C (all)", "C-all", 50, 5, "own"),
+        Line("small", "-", 3, 1, "pooled (pooled)"),
+        Line("new", "-", 0, 2, "pooled (pooled)"),
+        Line("(empty)", "-", 1, 0, "pooled (pooled)"),
+    )
+    assert (found.models, found.steps, found.step_ceiling) == (2, 5, 50)
+
+
+def test_rows_without_a_model_are_shown_with_what_becomes_of_them() -> None:
+    found = plan(Census((Segment("a", 50, 5), Segment("b", 1, 1)), Segment("", 0, 0)), rest="skip")
+
+    assert [line.model for line in found.lines] == ["own", "skip"]
+
+
+def test_listed_models_are_planned_by_name() -> None:
+    listed = [{"name": "A", "where": {"r": "a"}}, {"name": "B", "where": {"r": "b"}}]
+    found = plan(Census((Segment("A", 5, 5), Segment("B", 0, 0)), Segment("", 0, 3)), models=listed)
+
+    assert [(line.segment, line.model) for line in found.lines] == [
+        ("A", "own"),
+        ("B", "own"),
+        ("(empty)", "pooled (pooled)"),
+    ]
+
+
+def test_a_plan_is_shown_as_a_table_that_says_nothing_was_run() -> None:
+    text = render(plan(Census((Segment("a", 50, 5),), Segment("", 0, 0))), as_json=False)
+
+    assert text.splitlines() == [
+        "segment  slug  train rows  predict rows  model",
+        "a        a     50          5             own",
+        "",
+        "1 models, 5 steps in the definition (step_ceiling 50)",
+        "nothing was run",
+    ]
+
+
+def test_a_plan_is_one_json_object_on_one_line() -> None:
+    text = render(plan(Census((Segment("日本", 50, 5),), Segment("", 0, 0))), as_json=True)
+
+    assert text.count("\n") == 1
+    assert json.loads(text)["lines"][0]["segment"] == "日本"
+    assert "日本" in text

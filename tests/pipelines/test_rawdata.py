@@ -1,0 +1,151 @@
+"""The raw folder of a local run: files, digests, versions, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.errors import DataError
+from pipelines.rawdata import RawData, read_raw
+from pipelines.settings import Settings, validate
+from steps import contract
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    for name in ("train_1.csv", "north/train_2.PARQUET", "predict.csv", "notes.txt", "go.run", "train.run"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+def config(**changes: Any) -> Settings:
+    data = {"label": "y", "id": "id", **changes.pop("data", {})}
+    return validate({"data": data, "models": {"by": "r"}, **changes}, "c.yml")
+
+
+def read(folder: Path, **changes: Any) -> RawData:
+    return read_raw(config(**changes), folder, folder.parent / "digests.json")
+
+
+def refused(folder: Path, **changes: Any) -> tuple[str, ...]:
+    with pytest.raises(DataError) as caught:
+        read(folder, **changes)
+    return caught.value.problems
+
+
+def keys(files: tuple[contract.DataFile, ...]) -> list[str]:
+    return [file.key for file in files]
+
+
+def test_globs_choose_files_by_key_or_name_and_markers_are_never_data(raw: Path) -> None:
+    found = read(raw)
+
+    assert keys(found.train) == ["north/train_2.PARQUET", "train_1.csv"]
+    assert keys(found.predict) == ["predict.csv"]
+    assert found.uri == f"s3://local-raw{raw.resolve()}/"
+
+
+def test_a_glob_with_a_folder_chooses_in_that_folder_only(raw: Path) -> None:
+    assert keys(read(raw, data={"train": "north/*"}).train) == ["north/train_2.PARQUET"]
+
+
+def test_files_are_described_by_their_sha256_and_size(raw: Path) -> None:
+    (file,) = read(raw).predict
+
+    assert file.size == len("predict.csv")
+    assert file.etag == hashlib.sha256(b"predict.csv").hexdigest()
+
+
+def test_training_and_prediction_data_have_a_version_each(raw: Path) -> None:
+    before = read(raw)
+    (raw / "predict.csv").write_text("new rows")
+    after = read(raw)
+
+    assert before.versions[contract.TRAIN_DATA_VERSION] == after.versions[contract.TRAIN_DATA_VERSION]
+    assert before.versions[contract.PREDICT_DATA_VERSION] != after.versions[contract.PREDICT_DATA_VERSION]
+
+
+def test_a_version_follows_content_not_time(raw: Path) -> None:
+    before = read(raw).versions
+    for path in raw.rglob("*"):
+        os.utime(path, (1, 1))
+
+    assert read(raw).versions == before
+
+
+def test_manifests_lie_under_the_versions(raw: Path) -> None:
+    found = read(raw)
+
+    assert set(found.manifests) == set(found.versions.values())
+    manifest = json.loads(found.manifests[found.versions[contract.TRAIN_DATA_VERSION]][contract.MANIFEST_FILE])
+    assert [file["key"] for file in manifest["files"]] == keys(found.train)
+    assert manifest["raw"] == found.uri
+
+
+def test_unchanged_files_are_not_read_again(raw: Path, tmp_path: Path) -> None:
+    read(raw)
+    digests = tmp_path / "digests.json"
+    known = json.loads(digests.read_text())
+    marked = {path: [*stamp, "known"] for path, (*stamp, _) in known.items()}
+    digests.write_text(json.dumps(marked))
+
+    assert [file.etag for file in read(raw).predict] == ["known"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"x": 3}'])
+def test_broken_digests_are_made_anew(raw: Path, tmp_path: Path, text: str) -> None:
+    expected = read(raw).versions
+    (tmp_path / "digests.json").write_text(text)
+
+    assert read(raw).versions == expected
+
+
+def test_a_missing_raw_folder_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path / "nowhere") == (
+        f"{tmp_path}/nowhere: no such raw folder; give the folder with the raw files with --raw",
+    )
+
+
+def test_globs_without_a_file_are_all_reported_with_what_is_there(raw: Path) -> None:
+    first, second = refused(raw, data={"train": "trian*", "predict": ["next*", "later*"]})
+
+    assert first.startswith(f"{raw}: no file matches data.train (trian*); there is go.run, ")
+    assert first.endswith("; did you mean train.run?")
+    assert second.startswith(f"{raw}: no file matches data.predict (next*, later*); there is ")
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+
+    assert all(problem.endswith("; the folder is empty") for problem in refused(tmp_path / "raw"))
+
+
+def test_a_file_that_both_globs_match_is_refused(raw: Path) -> None:
+    (problem,) = refused(raw, data={"predict": ["predict*", "train_1*"]})
+
+    assert problem == f"{raw}/train_1.csv: matches both data.train and data.predict; make the globs distinct"
+
+
+def test_a_file_in_another_format_is_refused(raw: Path) -> None:
+    (raw / "train.xlsx").write_text("x")
+
+    assert refused(raw) == (f"{raw}/train.xlsx: is neither .csv nor .parquet; convert it or narrow the glob",)
+
+
+def test_more_files_than_max_objects_are_refused(raw: Path) -> None:
+    assert refused(raw, max_objects=5) == (f"{raw}: holds 6 files, more than max_objects: 5",)
+
+
+def test_globs_of_single_models_count_too(raw: Path) -> None:
+    both = [{"name": "N", "train": "north/*", "predict": "predict*"}, {"name": "R", "where": {"r": "a"}}]
+    own = [{"name": "N", "train": "north/*", "predict": "predict*"}]
+
+    assert keys(read(raw, models=both).train) == ["north/train_2.PARQUET", "train_1.csv"]
+    assert keys(read(raw, models=own).train) == ["north/train_2.PARQUET"]

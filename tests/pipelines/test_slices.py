@@ -1,0 +1,109 @@
+"""Settings slices: each step gets what concerns it and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.models import ModelSpec
+from pipelines.settings import Settings, validate
+from pipelines.slices import infer_kind, slices, train_kind
+
+MODELS = (ModelSpec("A a", "A-a", {"r": ("A a",)}), ModelSpec("(pooled)", "pooled", pooled=True))
+
+
+def config(**changes: Any) -> Settings:
+    return validate({"data": {"label": "y", "id": "id"}, "models": {"by": "r"}, **changes}, "c.yml")
+
+
+def changed(**changes: Any) -> set[str]:
+    """Return the kinds of slices that a change of the settings touches."""
+    before, after = slices(config(), MODELS, "b"), slices(config(**changes), MODELS, "b")
+    assert before.keys() == after.keys()
+    return {kind for kind in before if before[kind] != after[kind]}
+
+
+def test_every_step_kind_has_its_slice() -> None:
+    assert set(slices(config(), MODELS, "b")) == {
+        "prepare-training",
+        "prepare-prediction",
+        "postprocess",
+        "lambda",
+        "train-A-a",
+        "train-pooled",
+        "infer-A-a",
+        "infer-pooled",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "touched"),
+    [
+        ({"gate": {"mae": 3}}, {"lambda"}),
+        ({"gate": {"min_holdout_rows": 3}}, {"lambda"}),
+        ({"fallback": {"policy": "per_model"}}, {"lambda"}),
+        ({"registry": {"keep": 3}}, {"lambda"}),
+        ({"timezone": "Asia/Tokyo"}, {"lambda", "postprocess"}),
+        ({"output": {"csv": True}}, {"postprocess"}),
+        ({"training": {"presets": "best_quality"}}, {"train-A-a", "train-pooled"}),
+        ({"training": {"time_limit": 60}}, set()),
+        ({"data": {"label": "y", "id": "id", "predict": "new*"}}, {"prepare-prediction"}),
+        ({"data": {"label": "y", "id": "id", "train": "old*"}}, {"prepare-training"}),
+        ({"min_rows": 5}, set()),
+        ({"parallelism": 2}, set()),
+        ({"models": {"by": "r", "overrides": {"A a": {"gate": {"mae": 3}}}}}, {"lambda"}),
+        ({"models": {"by": "r", "overrides": {"A a": {"training": {"seed": 3}}}}}, {"train-A-a"}),
+    ],
+)
+def test_a_setting_touches_only_the_steps_it_concerns(changes: dict[str, Any], touched: set[str]) -> None:
+    assert changed(**changes) == touched
+
+
+def training(**override: Any) -> dict[str, Any]:
+    base = {"presets": "good_quality", "hyperparameters": {"GBM": {}}, "infer_limit": 0.5, "seed": 1}
+    overrides = {"A a": {"training": override}}
+    found = config(training=base, models={"by": "r", "overrides": overrides})
+    slice_of_train: dict[str, Any] = slices(found, MODELS, "b")[train_kind("A-a")]["models"][0]["training"]
+    return slice_of_train
+
+
+def test_an_override_changes_only_the_keys_it_sets() -> None:
+    assert training(presets="best_quality", excluded_model_types=["GBM"]) == {
+        "presets": "best_quality",
+        "hyperparameters": {"GBM": {}},
+        "excluded_model_types": ["GBM"],
+        "seed": 1,
+        "infer_limit": 0.5,
+        "time_guard": 1.5,
+    }
+
+
+def test_null_in_an_override_takes_back_what_may_be_null_and_follows_training_elsewhere() -> None:
+    found = training(hyperparameters=None, infer_limit=None, presets=None, seed=None, excluded_model_types=None)
+
+    assert found == {
+        "presets": "good_quality",
+        "hyperparameters": None,
+        "excluded_model_types": ["RF", "XT"],
+        "seed": 1,
+        "infer_limit": None,
+        "time_guard": 1.5,
+    }
+
+
+def test_the_lambda_slice_holds_each_model_with_its_own_threshold() -> None:
+    found = config(models={"by": "r", "overrides": {"A a": {"gate": {"mae": 3}}}})
+
+    assert slices(found, MODELS, "b")["lambda"]["models"] == [
+        {"name": "A a", "slug": "A-a", "pooled": False, "threshold": 3.0},
+        {"name": "(pooled)", "slug": "pooled", "pooled": True, "threshold": None},
+    ]
+
+
+def test_the_segment_column_is_set_only_where_segments_are_discovered() -> None:
+    by_list = config(models=[{"name": "A a", "where": {"r": "A a"}}])
+
+    assert slices(config(), MODELS, "b")["prepare-training"]["segment"] == "r"
+    assert slices(by_list, MODELS, "b")["prepare-training"]["segment"] is None
+    assert slices(config(), MODELS, "b")[infer_kind("A-a")]["models"] == [{"name": "A a", "slug": "A-a"}]

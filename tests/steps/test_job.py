@@ -1,0 +1,99 @@
+"""How a step runs as a process: exit code, the one line of a failure, settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import contract, job
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def ml_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(tmp_path / "ml"))
+    return tmp_path / "ml"
+
+
+def run_step(folder: Path, body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a tiny step whose main has `body`, as a process."""
+    script = folder / "tiny.py"
+    script.write_text(f"from steps import job\n\ndef main(argv):\n    {body}\n\njob.run(main)\n")
+    environment = {"PYTHONPATH": str(ROOT), contract.ML_ROOT_VARIABLE: str(folder / "ml")}
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def message(folder: Path) -> str:
+    return (folder / "ml" / "output" / "message").read_text(encoding="utf-8")
+
+
+def test_a_step_that_ends_well_exits_0_and_writes_no_message(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "print(argv)", "training", "--version", "v")
+
+    assert (done.returncode, done.stdout) == (0, "['training', '--version', 'v']\n")
+    assert not (tmp_path / "ml" / "output").exists()
+
+
+def test_a_step_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "raise job.StepError('train.csv: 3 rows\\n  have no id')")
+
+    assert done.returncode == 1
+    assert message(tmp_path) == "train.csv: 3 rows have no id"
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.endswith("ERROR train.csv: 3 rows have no id\n")
+
+
+def test_a_bug_keeps_its_traceback_but_its_message_names_no_value(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "raise ValueError('cell SECRET')")
+
+    assert done.returncode == 1
+    assert message(tmp_path) == "ValueError in tiny.py; see the step's log"
+    assert "Traceback" in done.stderr
+
+
+def test_bad_usage_keeps_the_exit_code_of_argparse(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "raise SystemExit(2)")
+
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "日" * 600, "é" * 1024, "a" + "日" * 400])
+def test_a_message_is_cut_to_1_kb_of_whole_characters(ml_root: Path, text: str) -> None:
+    job.write_message(text)
+    written = (ml_root / "output" / "message").read_bytes()
+
+    assert contract.MESSAGE_LIMIT - 3 < len(written) <= contract.MESSAGE_LIMIT
+    assert text.startswith(written.decode())
+
+
+@given(text=st.text(alphabet=st.characters(), max_size=600) | st.text(max_size=10).map(lambda part: part + "\ud800"))
+@settings(max_examples=60, deadline=None)
+def test_any_message_is_one_line_of_at_most_1_kb_of_utf8(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.mktemp("ml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(contract.ML_ROOT_VARIABLE, str(folder))
+        job.write_message(text)
+    written = (folder / "output" / "message").read_bytes()
+
+    assert len(written) <= contract.MESSAGE_LIMIT
+    assert len(written.decode().splitlines()) <= 1
+
+
+def test_settings_are_read_from_the_settings_input(ml_root: Path) -> None:
+    job.write_json(ml_root / "processing" / "input" / "settings" / "settings.json", {"label": "遅れ"})
+
+    assert job.read_settings() == {"label": "遅れ"}
+
+
+def test_json_is_written_in_the_projects_form_below_new_folders(tmp_path: Path) -> None:
+    job.write_json(tmp_path / "a" / "b.json", {"z": 1, "a": 2})
+
+    assert (tmp_path / "a" / "b.json").read_text() == contract.to_json({"a": 2, "z": 1})
+    assert job.read_json(tmp_path / "a" / "b.json") == {"a": 2, "z": 1}

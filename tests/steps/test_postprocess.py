@@ -1,0 +1,193 @@
+"""PostProcess from its inputs to its outputs: everything is published, the marker last, or nothing is."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from postprocess_inputs import ARGUMENTS, EXECUTION, FLIGHTS, PASSED, PREDICT_VERSION, build, write_part
+
+from steps import contract, job, postprocess
+from steps.job import StepError
+
+SMALL = tuple(dataclasses.replace(sample, rows=50) for sample in PASSED)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def output(root: Path) -> Path:
+    return root / "processing" / "output" / contract.OUT_PREDICTIONS
+
+
+def files(root: Path) -> list[str]:
+    folder = output(root)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def change(path: Path, **values: Any) -> None:
+    job.write_json(path, {**job.read_json(path), **values})
+
+
+def source(root: Path, *parts: str) -> Path:
+    return root.joinpath("processing", "input", *parts)
+
+
+def test_a_run_served_by_fresh_models_publishes_everything_and_succeeds(root: Path) -> None:
+    build(root, SMALL, csv=True)
+    postprocess.main(ARGUMENTS)
+    assert files(root) == [
+        *("_SUCCESS", "predictions.csv", "predictions/part-00000.parquet", "report.html", "summary.json")
+    ]
+    table = pq.read_table(output(root) / "predictions")
+    assert table["id"].to_pylist() == list(range(100_000, 100_150))
+    found = job.read_json(output(root) / contract.SUMMARY_FILE)
+    assert (found["status"], found["rows"], found["policy"]) == ("Succeeded", 150, None)
+    assert found["models"]["EWR"]["served_by"] == contract.FRESH
+    assert job.read_json(output(root) / "_SUCCESS") == {"execution": EXECUTION, "status": "Succeeded"}
+
+
+def test_a_skipped_segment_degrades_the_run_and_the_others_are_published(root: Path) -> None:
+    build(root, FLIGHTS)
+    postprocess.main(ARGUMENTS)
+    assert files(root) == ["_DEGRADED", "predictions/part-00000.parquet", "report.html", "summary.json"]
+    found = job.read_json(output(root) / contract.SUMMARY_FILE)
+    served = {name: model["served_by"] for name, model in found["models"].items()}
+    assert served == {"EWR": "fresh", "JFK": "default", "LGA": "skipped"}
+    assert (found["status"], found["rows"], found["predict_rows"], found["policy"]) == (
+        "Degraded",
+        800,
+        1200,
+        "per_model",
+    )
+    assert found["models"]["JFK"]["model_version"] == 3
+    assert found["models"]["LGA"]["why"] == "no approved default"
+
+
+def test_two_runs_on_the_same_inputs_publish_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = []
+    for name in ("one", "two"):
+        monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(tmp_path / name))
+        build(tmp_path / name, FLIGHTS, csv=True)
+        postprocess.main(ARGUMENTS)
+        published.append({file: (output(tmp_path / name) / file).read_bytes() for file in files(tmp_path / name)})
+    assert published[0] == published[1]
+
+
+def test_nothing_is_left_behind_but_the_output(root: Path) -> None:
+    build(root, SMALL)
+    postprocess.main(ARGUMENTS)
+    assert sorted(path.name for path in (root / "processing").iterdir()) == ["input", "output"]
+
+
+def test_missing_predictions_publish_nothing(root: Path) -> None:
+    build(root, SMALL)
+    folder = source(root, contract.IN_INFERENCE, "EWR")
+    write_part(folder, SMALL[0], np.arange(1), np.random.default_rng(0))
+    change(folder / contract.INFERENCE_FILE, rows=1)
+    with pytest.raises(StepError, match="rows to predict have no prediction"):
+        postprocess.main(ARGUMENTS)
+    assert files(root) == []
+
+
+def test_rows_skipped_by_the_preparation_need_no_prediction(root: Path) -> None:
+    build(root, SMALL)
+    change(source(root, contract.IN_PREDICT_DATA, contract.DATA_FILE), rows=155, skipped_rows=5)
+    postprocess.main(ARGUMENTS)
+    found = job.read_json(output(root) / contract.SUMMARY_FILE)
+    assert (found["rows"], found["predict_rows"], found["data"]["skipped_rows"]) == (150, 155, 5)
+    assert found["status"] == "Succeeded"
+
+
+def test_data_of_another_version_are_refused(root: Path) -> None:
+    build(root, SMALL)
+    arguments = [argument if argument != PREDICT_VERSION else "another" for argument in ARGUMENTS]
+    with pytest.raises(StepError, match=r"prepared prediction data are of version .* this run's is another"):
+        postprocess.main(arguments)
+
+
+def test_models_without_inference_verdict_or_listing_are_all_named_at_once(root: Path) -> None:
+    build(root, SMALL)
+    inference = source(root, contract.IN_INFERENCE)
+    (inference / "EWR" / contract.INFERENCE_FILE).unlink()
+    job.write_json(inference / "XXX" / contract.INFERENCE_FILE, {})
+    verdicts = source(root, contract.IN_VERDICTS, contract.VERDICTS_FILE)
+    change(verdicts, models={k: v for k, v in job.read_json(verdicts)["models"].items() if k != "LGA"})
+    with pytest.raises(StepError) as caught:
+        postprocess.main(ARGUMENTS)
+    for problem in ("no inference output: EWR", "not in verdicts.json: LGA", "settings do not list: XXX"):
+        assert problem in str(caught.value)
+
+
+def test_many_missing_models_are_counted(root: Path) -> None:
+    samples = [dataclasses.replace(SMALL[0], name=f"m{at}", slug=f"m{at}", rows=1) for at in range(8)]
+    build(root, samples)
+    for sample in samples:
+        source(root, contract.IN_INFERENCE, sample.slug, contract.INFERENCE_FILE).unlink()
+    with pytest.raises(StepError, match="m0, m1, m2, m3, m4 and 3 more"):
+        postprocess.main(ARGUMENTS)
+
+
+def test_a_part_served_by_another_than_decided_is_refused(root: Path) -> None:
+    build(root, FLIGHTS)
+    decision = source(root, contract.IN_DECISION, "01", contract.DECISION_FILE)
+    models = job.read_json(decision)["models"]
+    change(decision, models={**models, "JFK": {**models["JFK"], "source": contract.FRESH}})
+    with pytest.raises(StepError, match="who served JFK is not what Decide chose"):
+        postprocess.main(ARGUMENTS)
+
+
+def test_a_model_that_decide_left_out_is_refused(root: Path) -> None:
+    build(root, FLIGHTS)
+    decision = source(root, contract.IN_DECISION, "01", contract.DECISION_FILE)
+    change(decision, models={"EWR": job.read_json(decision)["models"]["EWR"]})
+    with pytest.raises(StepError, match=r"not in decision.json: JFK, LGA"):
+        postprocess.main(ARGUMENTS)
+
+
+def test_decisions_split_over_several_steps_are_put_together(root: Path) -> None:
+    build(root, FLIGHTS)
+    first = source(root, contract.IN_DECISION, "01", contract.DECISION_FILE)
+    models = job.read_json(first)["models"]
+    change(first, models={"EWR": models["EWR"]})
+    second = source(root, contract.IN_DECISION, "02", contract.DECISION_FILE)
+    job.write_json(second, {"policy": "per_model", "models": {k: models[k] for k in ("JFK", "LGA")}})
+    postprocess.main(ARGUMENTS)
+    assert job.read_json(output(root) / contract.SUMMARY_FILE)["policy"] == "per_model"
+
+
+def test_the_log_counts_and_names_no_row(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    build(root, SMALL)
+    with caplog.at_level(logging.INFO):
+        postprocess.main(ARGUMENTS)
+    assert [record.getMessage() for record in caplog.records] == ["published 150 predictions of 3 models: Succeeded"]
+
+
+def test_an_argument_that_is_missing_stops_the_step(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        postprocess.main(["--execution", "x"])
+    assert "--predict-version" in capsys.readouterr().err
+
+
+def test_as_a_job_the_step_fails_with_one_line(root: Path) -> None:
+    build(root, SMALL)
+    source(root, contract.IN_INFERENCE, "EWR", contract.INFERENCE_FILE).unlink()
+    command = [sys.executable, "-m", "steps.postprocess", *ARGUMENTS]
+    home = Path(postprocess.__file__).parent.parent
+    done = subprocess.run(command, env={**os.environ, "ML_ROOT": str(root)}, cwd=home, capture_output=True, text=True)
+    assert done.returncode == 1
+    message = (root / "output" / "message").read_text(encoding="utf-8")
+    assert message.startswith("no inference output: EWR")
+    assert len(message.encode()) <= contract.MESSAGE_LIMIT
+    assert files(root) == []

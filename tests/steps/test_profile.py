@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import statistics
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steps import contract
+from steps.profile import NumberSummary, Profile, histogram
+from steps.schema import Column
+
+FLOATS = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)
+
+
+@given(FLOATS, st.integers(1, 29))
+@settings(max_examples=50, deadline=None)
+def test_mean_and_deviation_do_not_depend_on_the_chunks(values, cut):
+    summary = NumberSummary()
+    summary.add(np.array(values[:cut]))
+    summary.add(np.array(values[cut:]))
+
+    found = summary.to_json()
+
+    assert found["mean"] == pytest.approx(statistics.fmean(values), abs=1e-6)
+    assert found["std"] == pytest.approx(statistics.stdev(values), rel=1e-6, abs=1e-6)
+    assert (found["min"], found["max"]) == (min(values), max(values))
+
+
+def test_numbers_beyond_a_double_are_null_instead_of_infinite():
+    summary = NumberSummary()
+    summary.add(np.array([1.7e308, -1.7e308]))
+    summary.add(np.array([1.7e308]))
+
+    assert contract.to_json(summary.to_json())
+    assert summary.to_json()["std"] is None
+    assert histogram(np.array([1.7e308, -1.7e308]))["counts"] == []
+
+
+def test_text_of_too_many_values_has_neither_categories_nor_top():
+    profile = Profile([Column("x", "text")])
+    profile.add(pa.table({"x": [str(n) for n in range(600)]}))
+    profile.add(pa.table({"x": [str(n) for n in range(500, 1100)]}))
+
+    assert profile.columns[0].to_column().categories is None
+    assert profile.columns_json() == {"x": {"kind": "text", "null_rate": 0.0}}
+
+
+def test_the_top_categories_are_ordered_by_count_and_name():
+    profile = Profile([Column("x", "text")])
+    profile.add(pa.table({"x": ["b", "a", "c", "c", None]}))
+
+    assert list(profile.columns_json()["x"]["top"].items()) == [("c", 2), ("a", 1), ("b", 1)]
+    assert profile.columns[0].to_column().categories == ("a", "b", "c")
+
+
+def test_times_have_a_range():
+    profile = Profile([Column("x", "datetime")])
+    profile.add(pa.table({"x": pa.array([3, None, 1], pa.timestamp("us"))}))
+    profile.add(pa.table({"x": pa.array([None], pa.timestamp("us"))}))
+
+    assert profile.columns_json()["x"]["min"] == "1970-01-01T00:00:00.000001"
+    assert profile.columns_json()["x"]["max"] == "1970-01-01T00:00:00.000003"
+
+
+def test_a_model_without_rows_has_a_profile_of_nulls():
+    profile = Profile([Column("x", "number"), Column("z", "datetime")], "y")
+
+    assert profile.label_json()["mean"] is None
+    assert profile.label_json()["histogram"] == {"edges": [], "counts": []}
+    assert json.loads(contract.to_json(profile.columns_json()))["x"]["null_rate"] == 0.0
+
+
+def test_a_constant_label_has_a_histogram_of_one_filled_bin():
+    found = histogram(np.array([5.0, 5.0]))
+
+    assert len(found["edges"]) == 21
+    assert sum(found["counts"]) == 2

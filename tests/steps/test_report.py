@@ -1,0 +1,356 @@
+"""The report: what it says first, that it is self-contained, and that no text of the data becomes markup."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import plotly.offline
+import pytest
+from postprocess_inputs import ARGUMENTS, FLIGHTS, PASSED, Sample, build
+
+from steps import contract, postprocess, report, summary
+
+HOSTILE = "<script>alert(1)</script>"
+PLOTLY = plotly.offline.get_plotlyjs()
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+HOME = Path(report.__file__).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A rendered report: its text as written, without the chart library, and its embedded JSON."""
+
+    html: str
+    summary: dict[str, Any]
+
+    @property
+    def own(self) -> str:
+        return self.html.replace(PLOTLY, "")
+
+    def embedded(self, name: str) -> Any:
+        found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', self.html, re.DOTALL)
+        assert found
+        return json.loads(found[1])
+
+    def text(self) -> str:
+        """What the body says outside scripts, on one line."""
+        bare = re.sub(r"<(head|script|style)\b.*?</\1>", " ", self.html, flags=re.DOTALL)
+        return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", bare).split()))
+
+
+class Elements(HTMLParser):
+    """Collects every start tag with its attributes, as a browser's parser would see them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def render(root: Path, monkeypatch: pytest.MonkeyPatch, samples: Sequence[Sample] = FLIGHTS, **changes: Any) -> Page:
+    local = changes.pop("local", True)
+    build(root, samples, **changes)
+    monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(root))
+    run = postprocess.read_run(postprocess._parse(ARGUMENTS))
+    found = summary.summarize(run, sum(model.rows for model in run.models))
+    published = report.Published(("part-00000.parquet",), "predictions.csv")
+    return Page(report.render(run, found, published, local), found)
+
+
+def test_the_verdict_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = render(tmp_path, monkeypatch, PASSED)
+    text = page.text()
+    assert text.index("Succeeded") < text.index("All 3 models passed the gate") < text.index("Published")
+    assert "3 of 3 segments served by fresh models" in text
+    assert "167,000 predictions for 167,000 rows" in text
+    assert '<header class="verdict good">' in page.html
+
+
+def test_a_run_served_by_defaults_says_so_in_its_first_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [dataclasses.replace(FLIGHTS[1], name=name, slug=name) for name in ("EWR", "JFK")]
+    page = render(tmp_path, monkeypatch, samples)
+    assert "2 of 2 segments served by DEFAULT (EWR: MAE 31.0 > threshold 20; JFK: MAE" in page.text()
+    assert '<header class="verdict warn">' in page.html
+
+
+def test_the_table_tells_verdict_figures_and_who_served_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = render(tmp_path, monkeypatch).text()
+    assert "EWR passed 9.87 20 25.4 61.1% fresh passed the gate 400 300" in text
+    assert "JFK rejected MAE 31.0 > threshold 20 MAE 31.0 does not beat the baseline 24.1 31 20 24.1 -28.6%" in text
+    assert "default version 3 rejected by the gate: MAE 31.0 > threshold 20" in text
+    assert "LGA failed AutoGluon could not train on 1 rows (ValueError) – 20 – – skipped no approved default" in text
+
+
+@pytest.mark.parametrize(("local", "flag"), [(True, " --local"), (False, "")])
+def test_the_page_names_the_commands_to_run_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local: bool, flag: str
+) -> None:
+    page = render(tmp_path, monkeypatch, local=local)
+    assert f"python -m pipelines.registry{flag} register LGA MODEL.tar.gz python -m pipelines.run{flag}" in page.text()
+    assert f"python -m pipelines.registry{flag} approve JFK" in page.text()
+    assert "Nothing needs doing" not in page.text()
+
+
+def test_a_command_quotes_a_name_for_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = render(tmp_path, monkeypatch, [Sample("Very Good; rm", "very-good")])
+    assert "approve 'Very Good; rm'" in page.text()
+
+
+def test_many_commands_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = render(tmp_path, monkeypatch, [Sample(f"m{at}", f"m{at}", rows=1) for at in range(8)])
+    assert "approve m4 # and 3 more" in page.text()
+
+
+def test_a_run_without_fresh_models_and_nothing_to_do_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    untrained = Sample("EWR", "EWR", source=contract.DEFAULT, status=contract.SKIPPED, mae=None, reasons=("none",))
+    page = render(tmp_path, monkeypatch, [untrained])
+    assert "Next Nothing needs doing." in page.text()
+    assert "EWR not trained" in page.text()
+
+
+def test_data_and_lineage_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAMETER_Season", "winter")
+    page = render(tmp_path, monkeypatch)
+    text = page.text()
+    for told in ("Training rows read 243,000", "Dropped for a null label 6,813", "tailnum: 0.8% null", "train-09.csv"):
+        assert told in text
+    for told in ("AutoGluon 1.6.3", "Python of the training 3.11.9", "Parameter Season winter", "per_model"):
+        assert told in text
+    assert page.summary["data"]["train_version"] in text
+
+
+def test_a_detail_holds_what_its_charts_and_tables_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = render(tmp_path, monkeypatch, holdout_rows=5000).embedded("detail-0")
+    assert detail["holdout"]["rows"] == 5000
+    assert len(detail["holdout"]["actual"]) == len(detail["holdout"]["predicted"]) == report.POINTS
+    assert sum(detail["holdout"]["residuals"]["counts"]) == 5000
+    assert detail["importances"][0][0] == "dep_delay"
+    assert [line["model"] for line in detail["leaderboard"]] == ["LightGBM", "CatBoost", "XGBoost"]
+    assert sum(detail["prediction"]["counts"]) > 0 < sum(detail["label"]["counts"])
+    assert detail["unseen"] == [["dest", 0.02]]
+    assert detail["nulls"] == [["wind_speed", 0.02, 0.31]]
+    assert detail["notes"] == ["dest: 2.0% unseen categories"]
+
+
+def test_a_default_served_models_detail_says_whose_holdout_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = render(tmp_path, monkeypatch).embedded("detail-1")["notes"]
+    assert notes[0] == "MAE 31.0 > threshold 20"
+    assert notes[-1].startswith("The registered default served this segment")
+
+
+def test_a_model_that_failed_has_an_empty_detail_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detail = render(tmp_path, monkeypatch).embedded("detail-2")
+    assert detail["holdout"] is None
+    assert detail["importances"] == detail["leaderboard"] == []
+    assert detail["notes"][0] == "AutoGluon could not train on 1 rows (ValueError)"
+    assert "400 rows to predict have no prediction" in detail["notes"]
+    assert ["RMSE", "–"] in detail["facts"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"a": 1.0, "b": 2.0},
+        {"a": {"importance": 1.0}, "b": {"importance": 2.0}},
+        [{"feature": "a", "importance": 1.0}, {"feature": "b", "importance": 2.0}],
+    ],
+)
+def test_importances_are_read_as_list_or_mapping_and_sorted(found: Any) -> None:
+    assert report._importances(found) == [("b", 2.0), ("a", 1.0)]
+
+
+def test_importances_that_are_missing_or_null_are_none_and_the_others_are_capped() -> None:
+    assert report._importances(None) == report._importances({"a": None}) == []
+    assert len(report._importances({f"f{at}": at for at in range(80)})) == report.IMPORTANCES
+
+
+def test_a_constant_holdout_and_rows_that_are_not_finite_still_make_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "holdout.parquet"
+    pq.write_table(pa.table({"actual": [1.0, float("nan")], "predicted": [1.0, 2.0]}), path)
+    found = report._holdout(path, 10)
+    assert found is not None
+    assert (found["rows"], found["residuals"]["counts"]) == (1, [1])
+    pq.write_table(pa.table({"actual": [float("nan")], "predicted": [2.0]}), path)
+    assert report._holdout(path, 10) is None
+
+
+def test_the_page_asks_for_nothing_outside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = render(tmp_path, monkeypatch)
+    parser = Elements()
+    parser.feed(page.own)
+    references = [
+        value
+        for _, attributes in parser.found
+        for name, value in attributes.items()
+        if name in ("src", "href", "srcset", "action", "data", "poster", "background", "xlink:href", "ping")
+    ]
+    assert set(references) <= {"data:,", "#models"}
+    assert not re.search(r"https?://|url\(|@import", page.own)
+    assert PLOTLY in page.html
+
+
+def test_a_content_security_policy_forbids_every_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = render(tmp_path, monkeypatch)
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', page.html)
+    assert policy
+    rules = dict(rule.strip().split(" ", 1) for rule in policy[1].split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data: blob:"
+    assert rules["style-src"] == rules["script-src"] == "'unsafe-inline'"
+    assert page.html.index("Content-Security-Policy") < page.html.index("<style>")
+
+
+def test_no_text_of_the_data_becomes_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = (HOSTILE, "</script><img src=x onerror=alert(2)>", "\u2028<!--", *(f"c{at}" for at in range(7)))
+    hostile = Sample(
+        *(HOSTILE, "hostile"),
+        features=features,
+        why=HOSTILE,
+        reasons=(HOSTILE,),
+        warnings=(HOSTILE,),
+        unseen={HOSTILE: 0.5},
+    )
+    monkeypatch.setenv("PARAMETER_Season", HOSTILE)
+    page = render(tmp_path, monkeypatch, [hostile])
+    assert HOSTILE not in page.html
+    assert "<img" not in page.own
+    assert "\u2028" not in page.own
+    assert html.escape(HOSTILE) in page.html
+    detail = page.embedded("detail-0")
+    assert detail["name"] == HOSTILE
+    assert {name for name, _ in detail["importances"]} == set(features)
+    parser = Elements()
+    parser.feed(page.own)
+    assert sum(tag == "script" for tag, _ in parser.found) == 4  # overview, one detail, the library, ours
+    assert not [name for _, attributes in parser.found for name in attributes if name.startswith("on")]
+
+
+def test_the_script_never_writes_markup() -> None:
+    script = (HOME / "report.js").read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+
+
+def test_the_same_run_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [render(tmp_path / name, monkeypatch).html for name in ("one", "two")]
+    assert pages[0] == pages[1]
+
+
+def test_the_page_stays_small_with_many_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [Sample(f"m{at}", f"m{at}", rows=3) for at in range(200)]
+    page = render(tmp_path, monkeypatch, samples, holdout_rows=2500)
+    assert len(page.embedded("detail-0")["holdout"]["actual"]) == report.ALL_POINTS // 200
+    assert len(page.own) < 200 * 16_000
+    assert page.html.count('<tr class="model"') == 200
+    assert "scroll tall" in page.html
+
+
+def test_numbers_read_well() -> None:
+    values = (None, 0.0, 9.874321, 25.0, 12345.6, 1e12, 0.000123)
+    assert [report.figure(value) for value in values] == [
+        *("–", "0", "9.874", "25", "12,346", "1,000,000,000,000", "0.000123")
+    ]
+    assert [report.percent(value) for value in (None, 58.26, -28.63)] == ["–", "58.3%", "-28.6%"]
+
+
+def test_headers_controls_and_charts_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = Elements()
+    parser.feed(render(tmp_path, monkeypatch).own)
+    tags = [tag for tag, _ in parser.found]
+    assert tags.count("h1") == tags.count("main") == 1
+    assert all(attributes.get("scope") for tag, attributes in parser.found if tag == "th")
+    assert next(attributes for tag, attributes in parser.found if tag == "html")["lang"] == "en"
+    script = (HOME / "report.js").read_text(encoding="utf-8")
+    assert 'setAttribute("role", "img")' in script
+    assert 'setAttribute("aria-label", text)' in script
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_has_enough_contrast_in_both_themes(theme: int) -> None:
+    style = (HOME / "report.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", style, re.DOTALL)[theme]))
+    texts = [("ink", back) for back in ("page", "card", "hover", "none-back", "good-back", "warn-back", "bad-back")]
+    texts += [("soft", back) for back in ("page", "card", "hover", "good-back", "warn-back", "bad-back")]
+    texts += [("accent", "card"), ("accent", "hover")]
+    texts += [(tone, f"{tone}-back") for tone in ("good", "warn", "bad", "none")]
+    low = {pair: _contrast(colours[pair[0]], colours[pair[1]]) for pair in texts}
+    assert not {pair: ratio for pair, ratio in low.items() if ratio < 4.5}
+    marks = {name: _contrast(colours[name], colours["card"]) for name in ("bar", "bar-bad", "baseline", "limit")}
+    assert not {name: ratio for name, ratio in marks.items() if ratio < 3}
+
+
+PROBE = """
+const faults = [];
+addEventListener("error", (event) => faults.push(event.message));
+addEventListener("securitypolicyviolation", (event) => faults.push(event.violatedDirective));
+window.alert = () => faults.push("alert");
+addEventListener("load", () => {
+  document.querySelectorAll(".open").forEach((button) => button.click());
+  setTimeout(() => {
+    document.querySelectorAll("thead button")[2].click();
+    const search = document.getElementById("search");
+    search.value = "rejected";
+    search.dispatchEvent(new Event("input"));
+    const seen = { faults, panels: document.querySelectorAll(".panel").length,
+      charts: document.querySelectorAll(".js-plotly-plot").length,
+      named: [...document.querySelectorAll(".chart")].every((chart) => chart.getAttribute("aria-label")),
+      images: document.querySelectorAll("img").length, count: document.getElementById("count").textContent,
+      order: [...document.querySelectorAll("tr.model .open")].map((button) => button.textContent) };
+    document.documentElement.dataset.seen = JSON.stringify(seen);
+  }, 3000);
+});
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_in_a_browser_models_open_sort_and_are_found_without_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = dataclasses.replace(FLIGHTS[0], name=HOSTILE, features=("<img src=x>", *FLIGHTS[0].features[1:]))
+    page = render(tmp_path, monkeypatch, [hostile, *FLIGHTS[1:]])
+    file = tmp_path / "report.html"
+    file.write_text(page.html.replace("<style>", f"<script>{PROBE}</script><style>", 1), encoding="utf-8")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += f" --disable-component-update --disable-sync --user-data-dir={tmp_path / 'profile'}"
+    flags += " --window-size=1200,6000 --virtual-time-budget=8000 --dump-dom"
+    command = [str(CHROMIUM), *flags.split(), file.as_uri()]
+    dumped = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    found = re.search(r'<html[^>]*data-seen="([^"]*)"', dumped)
+    assert found
+    seen = json.loads(html.unescape(found[1]))
+    assert seen == {
+        **{"faults": [], "panels": 3, "charts": seen["charts"], "named": True, "images": 0},
+        **{"count": "1 of 3", "order": [HOSTILE, "JFK", "LGA"]},
+    }
+    assert seen["charts"] >= 8

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from steps import rawfile, tables
+from steps.job import StepError
+
+
+def opened(tmp_path, content, name="a.csv"):
+    (tmp_path / name).write_bytes(content)
+    return rawfile.open_files([name], tmp_path, ",")[0]
+
+
+def test_memory_threads_and_spilling_come_from_the_environment(tmp_path):
+    environment = {"CORES": "3", "PREPARE_MEMORY_LIMIT": "100MB"}
+
+    with tables.connect(tmp_path / "scratch", environment) as connection:
+        [(threads, folder)] = connection.execute(
+            "SELECT current_setting('threads'), current_setting('temp_directory')"
+        ).fetchall()
+
+    assert threads == 3
+    assert folder == str(tmp_path / "scratch")
+
+
+def test_rows_keep_the_order_of_the_file(tmp_path):
+    file = opened(tmp_path, b"n\n" + b"".join(b"%d\n" % n for n in range(300_000)))
+
+    with tables.connect(tmp_path / "scratch", {"CORES": "4"}) as connection:
+        connection.execute(f"CREATE TABLE t AS SELECT CAST(p0 AS BIGINT) AS n FROM {tables.scan(file, ',')}")
+        moved = connection.execute("SELECT count(*) FROM t WHERE n <> rowid").fetchall()
+
+    assert moved == [(0,)]
+
+
+def test_a_cast_that_fails_gives_null_even_where_the_reader_could_cast_itself(tmp_path):
+    file = opened(tmp_path, b"n\n1\nx\n")
+
+    with tables.connect(tmp_path / "scratch", {"CORES": "1"}) as connection:
+        found = connection.execute(f"SELECT TRY_CAST(p0 AS DOUBLE) FROM {tables.scan(file, ',')}").fetchall()
+
+    assert found == [(1.0,), (None,)]
+
+
+def test_what_the_reader_says_of_a_file_never_reaches_the_message(tmp_path):
+    file = opened(tmp_path, b"a,b\n1,SECRET\n")
+
+    text = tables.describe(file, ",", "CSV Error on Line: 7\nOriginal Line: SECRET")
+
+    assert text == "file 'a.csv', line 7: broken quoting or wrong number of fields; save it as RFC 4180 CSV"
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"a": list(range(10_000))}), tmp_path / "a.parquet")
+    [file] = rawfile.open_files(["a.parquet"], tmp_path, ",")
+    content = bytearray((tmp_path / "a.parquet").read_bytes())
+    content[4:40] = b"\xff" * 36
+    (tmp_path / "a.parquet").write_bytes(content)
+
+    with (
+        tables.connect(tmp_path / "scratch", {"CORES": "1"}) as connection,
+        pytest.raises(StepError, match="a.parquet"),
+    ):
+        tables.run_on_files(connection, [(file, f"SELECT sum(p0) FROM {tables.scan(file, ',')}")], ",")
