@@ -21,10 +21,6 @@ from steps import contract
 
 log = logging.getLogger(__name__)
 
-KEY_STEP = "Step"
-KEY_MODEL = "Model"
-KEY_REASON = "Reason"
-KEY_COMMAND = "Command"
 ATTEMPTS = 5
 """Tries to put `latest.json` while others put theirs."""
 
@@ -96,7 +92,10 @@ def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
     if kind == contract.FINISHED:
         return _write_finished(ports, chosen, run, event)
     if kind == contract.FAILED_MAIL:
-        step, model, reason, command = (str(event.get(k, "")) for k in (KEY_STEP, KEY_MODEL, KEY_REASON, KEY_COMMAND))
+        step, model, reason, command = (
+            str(event.get(k, ""))
+            for k in (contract.KEY_STEP, contract.KEY_MODEL, contract.KEY_REASON, contract.KEY_COMMAND)
+        )
         return mails.failed(run, step, model, reason, command)
     raise KindError(f"no mail of kind {kind!r}; expected started, trained, finished or failed")
 

@@ -126,7 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(arguments)
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the CLI's one line
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)  # noqa: T201
         return 2
     return 0
 

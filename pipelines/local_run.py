@@ -13,45 +13,23 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines import compile as compiling
-from pipelines import models, results, selection, settings, surroundings
+from pipelines import failure, models, results, selection, settings, surroundings
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import document, values
-from pipelines.local.engine import Outcome, Request, World, execute
+from pipelines.local.engine import Request, execute
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
+from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import open_progress
 from pipelines.rawdata import RAW_BUCKET, RawData, read_raw
 from pipelines.settings import Settings
 from steps import contract
-
-REQUEST_FILE = "request.json"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What an execution was started from; kept beside its event log for `--retry` and `--from`."""
-
-    execution: str
-    pipeline: str
-    bucket: str
-    config: str
-    environment: str | None
-    raw: str
-    started: str
-    parameters: Mapping[str, Any]
-    threshold: float | None
-
-    def save(self, folder: Path) -> None:
-        """Write it into the folder of the execution."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / REQUEST_FILE).write_text(contract.to_json(self.__dict__), encoding="utf-8")
 
 
 def start(arguments: argparse.Namespace) -> int:
@@ -250,7 +228,7 @@ def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, 
         world = surroundings.make_world(workspace, origin.pipeline, progress, _hint(arguments, origin))
         outcome = execute(request, world, progress.watch)
         if outcome.status == "Failed":
-            _mail_failure(world, origin, outcome, _hint(arguments, origin))
+            failure.mail_failure(world, request.definition, origin, outcome, _hint(arguments, origin))
     result = results.collect(workspace, origin, outcome)
     sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result, _hint(arguments, origin)))
     return result.exit_code
@@ -264,18 +242,3 @@ def _hint(arguments: argparse.Namespace, origin: Origin) -> str:
     if arguments.workspace != Path(".local"):
         options += ["--workspace", str(arguments.workspace)]
     return " ".join(options)
-
-
-def _mail_failure(world: World, origin: Origin, outcome: Outcome, hint: str) -> None:
-    """Send the mail that on AWS an EventBridge rule sends when an execution fails."""
-    failed = outcome.failed[0]
-    event: dict[str, str | int | float | bool] = {
-        contract.KEY_KIND: contract.FAILED_MAIL,
-        contract.KEY_EXECUTION: origin.execution,
-        contract.KEY_SETTINGS: "",
-        "Pipeline": origin.pipeline,
-        "Step": failed.name,
-        "Reason": failed.reason or "no reason was given",
-        "Command": f"python -m pipelines.run --local {hint} --retry {origin.execution}".replace("  ", " "),
-    }
-    world.call_lambda(contract.function_name(origin.pipeline, contract.LAMBDA_NOTIFY), event)

@@ -7,7 +7,7 @@ lock file; with an explicit list they come from the config. The lock makes the d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class ModelSpec:
 
     name: str
     slug: str
-    where: Mapping[str, tuple[str, ...]] | None = None
+    where: Mapping[str, tuple[str, ...]] | None = field(default=None, hash=False)  # a mapping has no hash
     train: tuple[str, ...] | None = None
     predict: tuple[str, ...] | None = None
     pooled: bool = False

@@ -14,7 +14,7 @@ from steps import contract
 if TYPE_CHECKING:
     from pipelines.local.engine import Outcome
     from pipelines.local.workspace import Workspace
-    from pipelines.local_run import Origin
+    from pipelines.origin import Origin
 
 SUCCEEDED, DEGRADED, FAILED = "Succeeded", "Degraded", "Failed"
 EXIT_CODES = {SUCCEEDED: 0, FAILED: 1, DEGRADED: 3}

@@ -124,7 +124,7 @@ def canonical(value: str) -> str:
 def type_statements(plan: Plan) -> list[str]:
     """Return the statements that make DuckDB know the where-values, as one enumeration per column."""
     return [
-        f"CREATE TYPE where_{n} AS ENUM ({', '.join(cells.literal(value) for value in values)})"
+        f"CREATE OR REPLACE TYPE where_{n} AS ENUM ({', '.join(cells.literal(value) for value in values)})"
         for n, values in enumerate(plan.values)
         if values
     ]

@@ -6,6 +6,7 @@ A chunk never spans two models, and its size does not depend on how DuckDB batch
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -78,7 +79,11 @@ def _runs(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:
 
 
 class PartWriter:
-    """Writes one model's parts below its folder; also makes the parts that get no rows."""
+    """Writes one model's parts below its folder; also makes the parts that get no rows.
+
+    Each part is written by a thread of its own (Arrow lets go of the interpreter), one row group at a time, so that
+    writing and reading overlap in bounded memory.
+    """
 
     def __init__(self, folder: Path, parts: Sequence[str], layout: pa.Schema) -> None:
         self.rows = dict.fromkeys(parts, 0)
@@ -86,6 +91,7 @@ class PartWriter:
         self._layout = layout
         self._open = ExitStack()
         self._writers: dict[str, Any] = {}
+        self._pending: dict[str, Future[None]] = {}
 
     def __enter__(self) -> PartWriter:
         for part in self.rows:
@@ -93,13 +99,18 @@ class PartWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             writer = pq.ParquetWriter(path, self._layout, compression="zstd", compression_level=1)  # type: ignore[no-untyped-call]
             self._writers[part] = self._open.enter_context(writer)
+        self._threads = self._open.enter_context(ThreadPoolExecutor(len(self.rows)))
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._open.close()
+        with self._open:
+            for pending in self._pending.values():
+                pending.result()
 
     def write(self, part: str, table: pa.Table) -> None:
         """Append rows to a part as one row group."""
         self.rows[part] += table.num_rows
+        if part in self._pending:
+            self._pending.pop(part).result()
         if table.num_rows:
-            self._writers[part].write_table(table, row_group_size=ROWS)
+            self._pending[part] = self._threads.submit(self._writers[part].write_table, table, ROWS)

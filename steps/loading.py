@@ -23,8 +23,9 @@ FIRST_ROWS = 2
 class Layout:
     """Which columns of the raw files become which columns of `t`.
 
-    `part` and `part_kind` are the column that the holdout goes by (None: it needs none). With `checks` each cell is
-    proven to be of its column's kind; training columns were typed by their cells, so there is nothing to prove.
+    `part` and `part_kind` are the column that the holdout goes by (None: it needs none). With `checks` rows with a cell
+    that is not of its column's kind are marked bad; with `checks_codes` also those where a number is a code like 007.
+    Columns that were typed by all their cells need no check.
     """
 
     columns: tuple[Column, ...]
@@ -34,6 +35,7 @@ class Layout:
     part: str | None = None
     part_kind: str = schema.TEXT
     checks: bool = False
+    checks_codes: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Loaded:
 
 def load(connection: tables.Connection, files: Sequence[RawFile], layout: Layout, plan: Plan) -> Loaded:
     """Fill table `t` from the files; raise StepError for files that cannot be read."""
-    for statement in assignment.type_statements(plan):
+    for statement in ("DROP TABLE IF EXISTS t", *assignment.type_statements(plan)):
         connection.execute(statement)
     typed = [f"c{n} {cells.SQL_TYPES[column.kind]}" for n, column in enumerate(layout.columns)]
     part = f"part {cells.SQL_TYPES[layout.part_kind]}"
@@ -83,11 +85,26 @@ def _insert(file: RawFile, layout: Layout, plan: Plan) -> str:
             for n, column in enumerate(layout.columns)
         ),
     ]
-    checked = [(n, c) for n, c in enumerate(layout.columns) if c.kind != schema.TEXT] if layout.checks else []
-    chosen += [f"{_filled(file, column.name)} AS f{n}" for n, column in checked]
-    bad = " OR ".join(f"(f{n} AND c{n} IS NULL)" for n, _ in checked) or "false"
+    flags = _bad_flags(file, layout) if layout.checks else {}
+    chosen += [f"{condition} AS {name}" for name, condition in flags.items()]
     names = ", ".join(["code", "id", "label", "part", *(f"c{n}" for n in range(len(layout.columns)))])
-    return f"INSERT INTO t SELECT {names}, {bad} FROM (SELECT {', '.join(chosen)} FROM {_scan(file, layout)})"  # noqa: S608 - own names
+    bad = " OR ".join(f"({name} AND {name[1:]} IS NULL)" for name in flags) or "false"
+    codes = " OR ".join(_code_flags(file, layout)) if layout.checks_codes else ""
+    chosen.append(f"{codes or 'false'} AS has_code")
+    source = f"SELECT {', '.join(chosen)} FROM {_scan(file, layout)}"  # noqa: S608 - own names
+    return f"INSERT INTO t SELECT {names}, has_code OR {bad} FROM ({source})"  # noqa: S608 - own names
+
+
+def _bad_flags(file: RawFile, layout: Layout) -> dict[str, str]:
+    """Return for each column of `t` that may not become null the name of its flag, and when a cell is not empty."""
+    checked = [(f"c{n}", column.name) for n, column in enumerate(layout.columns) if column.kind != schema.TEXT]
+    checked += [("label", layout.label)] if layout.label else []
+    return {f"f{name}": _filled(file, column) for name, column in checked}
+
+
+def _code_flags(file: RawFile, layout: Layout) -> list[str]:
+    numbers = [column.name for column in layout.columns if column.kind == schema.NUMBER]
+    return [f"coalesce({cells.is_code(tables.reference(file, name))}, false)" for name in numbers]
 
 
 def _value(file: RawFile, column: str | None, kind: str, proven: bool = False) -> str:
@@ -104,10 +121,15 @@ def _scan(file: RawFile, layout: Layout) -> str:
     return tables.scan(file, layout.delimiter)
 
 
+def count_bad(connection: tables.Connection) -> int:
+    """Return how many rows have a cell that is not of its column's kind."""
+    [(bad,)] = connection.execute(f"SELECT {cells.count_where('bad')} FROM t").fetchall()  # noqa: S608 - own text
+    return int(bad)
+
+
 def check_cells(connection: tables.Connection, loaded: Loaded, layout: Layout) -> list[str]:
     """Return a problem for each column and file with cells that are not of the column's kind."""
-    found = connection.execute(f"SELECT {cells.count_where('bad')} FROM t").fetchall()[0][0]  # noqa: S608 - own text
-    if not found:
+    if not count_bad(connection):
         return []
     checked = [column for column in layout.columns if column.kind != schema.TEXT]
     statements = [(file, _misfits(file, checked, layout)) for file in loaded.files]

@@ -174,13 +174,14 @@ def _row(model: summary.Model) -> dict[str, Any]:
     """Return a line of the table: numbers as numbers, since the page sorts by them."""
     word, tone = verdict_of(model)
     verdict = model.verdict
+    against = [] if tone in ("good", "none") else summary.reasons(model)
     return {
         "name": model.name,
         "verdict": word,
         "tone": tone,
-        "reasons": [] if tone in ("good", "none") else summary.reasons(model),
+        "reasons": against,
         "served": model.source,
-        "why": model.why,
+        "why": "" if model.why == "; ".join(against) else model.why,  # said once, beside the verdict
         "version": model.inference.get("version"),
         "numbers": [
             *(verdict.get(key) for key in ("mae", "threshold", "baseline_mae")),

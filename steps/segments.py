@@ -119,8 +119,7 @@ def _count_models(
 ) -> Counts:
     """Return rows per position of a listed model; None: rows of none of them."""
     plan = assignment.make_plan(_rules(settings, role), files)
-    for n, statement in enumerate(assignment.type_statements(plan)):
-        connection.execute(f"DROP TYPE IF EXISTS where_{n}")
+    for statement in assignment.type_statements(plan):
         connection.execute(statement)
     keys = [
         assignment.code_expression(plan, file, {column: tables.reference(file, column) for column in plan.columns})

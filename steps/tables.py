@@ -21,6 +21,14 @@ from steps.rawfile import RawFile
 
 Connection = duckdb.DuckDBPyConnection
 
+NOT_THE_FILE = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.OutOfMemoryException,
+)
+"""Errors of DuckDB that say nothing about the file being read: our own mistakes, and want of memory or disk."""
+
 MEMORY_VARIABLE = "PREPARE_MEMORY_LIMIT"
 MEMORY_LIMIT = 4 << 30
 MEMORY_SHARE = 0.6
@@ -90,7 +98,9 @@ def run_on_files(connection: Connection, statements: Sequence[tuple[RawFile, str
     for file, statement in statements:
         try:
             answers.append(connection.execute(statement).fetchall())
-        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
+        except NOT_THE_FILE:
+            raise
+        except duckdb.Error as error:
             problems.append(describe(file, delimiter, str(error)))
     problem.raise_all(problems)
     return answers

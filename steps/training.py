@@ -6,17 +6,16 @@ The flow is `prepare`, top to bottom. Nothing is written before all checks have 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from steps import assignment, chunk, contract, holdout, job, kinds, loading, problem, schema, tables
+from steps import assignment, chunk, contract, guess, holdout, job, kinds, loading, problem, schema, tables
 from steps.assignment import Placement, Plan, Rule
 from steps.holdout import Holdout
-from steps.kinds import Count
 from steps.loading import Layout, Loaded
 from steps.profile import Profile
 from steps.rawfile import RawFile
@@ -70,9 +69,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Typing:
-    """Feature columns with their kinds, columns that hold nothing, the kind of time, and what people should know."""
+    """Feature columns with their kinds, columns that hold nothing, the kind of time, and what people should know.
+
+    `positions` are the numbers of the feature columns in table `t`.
+    """
 
     columns: tuple[Column, ...]
+    positions: tuple[int, ...]
     ignored: tuple[str, ...]
     part_kind: str
     warnings: tuple[str, ...]
@@ -99,9 +102,9 @@ def prepare(settings: Settings, source: Source, scratch: Path) -> None:
     """Prepare all training files into the step's outputs; raise StepError for anything that forbids it."""
     _check_columns(settings, source.files)
     with tables.connect(scratch) as connection:
-        typing = _type_columns(connection, settings, source.files)
         plan = assignment.make_plan(settings.rules, source.files)
-        data = _load(connection, settings, source.files, typing, plan)
+        typing, loaded = _load(connection, settings, source.files, plan)
+        data = _place(connection, settings, typing, loaded, plan)
         _split(connection, settings, data.id_type is not None)
         trained = _write_models(connection, data)
     _write_summaries(data, source, trained)
@@ -125,55 +128,90 @@ def _feature_names(settings: Settings, file: RawFile) -> list[str]:
     return [column for column in file.columns if column not in taken]
 
 
+def _texts(settings: Settings) -> set[str]:
+    """Return the columns that are text whatever they hold."""
+    return {*settings.categories, *([settings.segment] if settings.segment else [])}
+
+
+def _time(settings: Settings) -> str | None:
+    """Return the column that orders rows for the holdout."""
+    return settings.holdout.column if settings.holdout.method == holdout.TIME else None
+
+
+def _load(
+    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan
+) -> tuple[Typing, Loaded]:
+    """Load all rows into table `t`, in one pass where a guess of the kinds holds, else by counting first."""
+    guessed = _load_guessed(connection, settings, files, plan)
+    if guessed:
+        return guessed
+    typing = _type_columns(connection, settings, files)
+    return typing, loading.load(connection, files, _layout(settings, files[0], typing), plan)
+
+
+def _load_guessed(
+    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan
+) -> tuple[Typing, Loaded] | None:
+    features, time = _feature_names(settings, files[0]), _time(settings)
+    if not features or any(file.is_parquet for file in files) or (time and time not in features):
+        return None
+    kind_of = guess.guess(connection, files, features, settings.delimiter)
+    kind_of |= dict.fromkeys(_texts(settings) & set(features), schema.TEXT)
+    part_kind = kind_of[time] if time else schema.TEXT
+    columns = tuple(Column(name, kind_of[name]) for name in features)
+    typing = Typing(columns, tuple(range(len(columns))), (), part_kind, ())
+    layout = replace(_layout(settings, files[0], typing), checks=True, checks_codes=True)
+    loaded = loading.load(connection, files, layout, plan)
+    empty = guess.prove(connection, columns, _texts(settings))
+    if empty is None or not all(loaded.rows) or len(empty) == len(columns) or (time and part_kind == schema.TEXT):
+        return None
+    kept = tuple(n for n, column in enumerate(columns) if column.name not in empty)
+    warnings = _warnings(empty, {})
+    return Typing(tuple(columns[n] for n in kept), kept, empty, part_kind, warnings), loaded
+
+
+def _layout(settings: Settings, file: RawFile, typing: Typing) -> Layout:
+    return Layout(
+        columns=typing.columns,
+        id=settings.id if settings.id in file.columns else None,
+        delimiter=settings.delimiter,
+        label=settings.label,
+        part=settings.holdout.column,
+        part_kind=typing.part_kind,
+    )
+
+
 def _type_columns(connection: tables.Connection, settings: Settings, files: Sequence[RawFile]) -> Typing:
-    """Decide the kind of each feature column, and check label and time."""
-    features = _feature_names(settings, files[0])
-    time = settings.holdout.column if settings.holdout.method == holdout.TIME else None
+    """Decide the kind of each feature column, and check label and time; raise StepError with all that is wrong."""
+    features, time = _feature_names(settings, files[0]), _time(settings)
     measured = list(dict.fromkeys([*features, *([time] if time else []), settings.label]))
     counts = kinds.measure(connection, files, measured, settings.delimiter)
     problem.raise_all([f"file {count.file!r} has no rows" for count in counts[settings.label] if not count.rows])
     problems = kinds.check_label(settings.label, counts[settings.label])
-    texts = {*settings.categories, *([settings.segment] if settings.segment else [])}
-    typed, mixed = kinds.decide({name: counts[name] for name in measured if name != settings.label}, texts)
-    problems += mixed
+    typed, mixed = kinds.decide({name: counts[name] for name in measured if name != settings.label}, _texts(settings))
     columns = tuple(Column(name, kind) for name in features if (kind := typed[name]))
     if not columns and not mixed:
         problems.append("no feature columns are left beside label, id and data.drop")
     part_kind = (typed[time] or schema.TEXT) if time else schema.TEXT
     if time and not mixed and part_kind not in (schema.DATETIME, schema.NUMBER):
         problems.append(f"column {time!r} (data.time) holds neither ISO times nor numbers, so rows have no order in it")
-    problem.raise_all(problems)
+    problem.raise_all(problems + mixed)
     ignored = tuple(name for name in features if typed[name] is None)
-    return Typing(columns, ignored, part_kind, _warnings(features, ignored, counts))
-
-
-def _warnings(
-    features: Sequence[str], ignored: Sequence[str], counts: Mapping[str, Sequence[Count]]
-) -> tuple[str, ...]:
     infinite = {name: sum(count.infinite for count in counts[name]) for name in features}
-    return tuple(
-        [f"column {name!r} is empty in all training files and is ignored" for name in ignored]
-        + [
-            f"column {name!r}: {count} cells are infinite or not a number, read as empty"
-            for name, count in infinite.items()
-            if count
-        ]
-    )
+    return Typing(columns, tuple(range(len(columns))), ignored, part_kind, _warnings(ignored, infinite))
 
 
-def _load(
-    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], typing: Typing, plan: Plan
-) -> Data:
-    has_id = settings.id in files[0].columns
-    layout = Layout(
-        columns=typing.columns,
-        id=settings.id if has_id else None,
-        delimiter=settings.delimiter,
-        label=settings.label,
-        part=settings.holdout.column,
-        part_kind=typing.part_kind,
-    )
-    loaded = loading.load(connection, files, layout, plan)
+def _warnings(ignored: Sequence[str], infinite: Mapping[str, int]) -> tuple[str, ...]:
+    empty = [f"column {name!r} is empty in all training files and is ignored" for name in ignored]
+    odd = [
+        f"column {name!r}: {n} cells are infinite or not a number, read as empty" for name, n in infinite.items() if n
+    ]
+    return tuple(empty + odd)
+
+
+def _place(connection: tables.Connection, settings: Settings, typing: Typing, loaded: Loaded, plan: Plan) -> Data:
+    """Make table `place`: each row with a label and its model; check ids, labels and rules."""
+    has_id = settings.id in loaded.files[0].columns
     counts = loading.code_counts(connection)
     placement, problems = assignment.place(plan, {c: labelled for c, (_, labelled) in counts.items()}, settings.rest)
     problems += loading.check_ids(connection, loaded, settings.id) if has_id else []
@@ -220,7 +258,7 @@ def _stream(connection: tables.Connection, data: Data) -> Iterator[tuple[int, pa
     """Yield each model's rows in file order; the pooled model's, which are all of them, last."""
     pooled = next((n for n, rule in enumerate(data.settings.rules) if rule.pooled), -1)
     ids = [loading.id_expression(data.id_type)] if data.id_type else []
-    chosen = ", ".join(["s.h", *ids, "t.label", *(f"t.c{n}" for n in range(len(data.typing.columns)))])
+    chosen = ", ".join(["s.h", *ids, "t.label", *(f"t.c{n}" for n in data.typing.positions)])
     source = "FROM t JOIN split s ON t.rowid = s.r"
     own = f"SELECT s.m, {chosen} {source} WHERE s.m <> {pooled} ORDER BY s.m, s.r"
     yield from chunk.cut(connection.sql(own).to_arrow_reader(chunk.ROWS))

@@ -23,8 +23,7 @@ def plan_of(models, files=None):
 
 
 def code(connection, plan, row, file=None):
-    for n, statement in enumerate(assignment.type_statements(plan)):
-        connection.execute(f"DROP TYPE IF EXISTS where_{n}")
+    for statement in assignment.type_statements(plan):
         connection.execute(statement)
     expression = assignment.code_expression(plan, file or csv_file(), {"a": "a", "b": "b"})
     return connection.execute(f"SELECT {expression} FROM (SELECT ?::VARCHAR AS a, ?::VARCHAR AS b)", row).fetchall()[0][

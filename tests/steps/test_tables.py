@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from steps import rawfile, tables
@@ -51,9 +53,6 @@ def test_what_the_reader_says_of_a_file_never_reaches_the_message(tmp_path):
 
 
 def test_a_damaged_parquet_file_is_named(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"a": list(range(10_000))}), tmp_path / "a.parquet")
     [file] = rawfile.open_files(["a.parquet"], tmp_path, ",")
     content = bytearray((tmp_path / "a.parquet").read_bytes())
@@ -62,6 +61,6 @@ def test_a_damaged_parquet_file_is_named(tmp_path):
 
     with (
         tables.connect(tmp_path / "scratch", {"CORES": "1"}) as connection,
-        pytest.raises(StepError, match="a.parquet"),
+        pytest.raises(StepError, match=r"a\.parquet"),
     ):
         tables.run_on_files(connection, [(file, f"SELECT sum(p0) FROM {tables.scan(file, ',')}")], ",")

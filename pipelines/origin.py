@@ -1,0 +1,32 @@
+"""What a local execution was started from, kept beside its event log for `--retry` and `--from`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steps import contract
+
+REQUEST_FILE = "request.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an execution was started from; kept beside its event log for `--retry` and `--from`."""
+
+    execution: str
+    pipeline: str
+    bucket: str
+    config: str
+    environment: str | None
+    raw: str
+    started: str
+    parameters: Mapping[str, Any]
+    threshold: float | None
+
+    def save(self, folder: Path) -> None:
+        """Write it into the folder of the execution."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / REQUEST_FILE).write_text(contract.to_json(self.__dict__), encoding="utf-8")
