@@ -67,7 +67,7 @@ class PlainProgress:
         if event.status == "Skipped":
             return
         took = event.at - self._starts.get(event.step, event.at)
-        self.say(f"{_clock(event.at)} {event.step:<32} {event.status:<10} {took:6.1f} s  {event.reason or ''}".rstrip())
+        self.say(f"{_clock(event.at)} {event.step:<32} {event.status:<10} {took:6.1f} s  {_first_line(event.reason)}".rstrip())
 
     def say(self, line: str) -> None:
         """Write a line."""
@@ -105,7 +105,7 @@ class LiveProgress:
         if event.status in DONE:
             self._ends[event.step] = event.at
         if event.status == "Failed":
-            self.say(f"{event.step} failed: {event.reason}")
+            self.say(f"{event.step} failed: {_first_line(event.reason)}")
 
     def say(self, line: str) -> None:
         """Print a line above the table."""
@@ -135,6 +135,10 @@ class LiveProgress:
         if name not in self._starts:
             return ""
         return f"{self._ends.get(name, time.time()) - self._starts[name]:.1f}"
+
+
+def _first_line(reason: str) -> str:
+    return (reason.splitlines() or [""])[0]
 
 
 def _clock(at: float) -> str:

@@ -150,7 +150,7 @@ def as_table(result: Result, hint: str = "") -> str:
     lines += [f"  log          {log}" for log in result.logs]
     if result.error:
         lines.append(f"error: {result.error}")
-    if result.status == FAILED:
+    if result.status == FAILED and "--retry" not in (result.error or ""):
         command = " ".join(f"python -m pipelines.run --local {hint} --retry {result.execution}".split())
         lines.append(f"go on with: {command}")
     return "\n".join(lines) + "\n"
