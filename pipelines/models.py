@@ -155,7 +155,10 @@ def dump_lock(settings: Settings, census: Census) -> str:
         "pooled": settings.rest == "pooled",
     }
     head = "# Segments of the pipeline, frozen for AWS. Written by: python -m pipelines.compile --raw FOLDER --lock\n"
-    return head + yaml.safe_dump(lock, allow_unicode=True, sort_keys=False)
+    text = yaml.safe_dump(lock, allow_unicode=True, sort_keys=False)
+    if yaml.safe_load(text) != lock:  # PyYAML writes rare line separators so that they are read as spaces
+        text = yaml.safe_dump(lock, allow_unicode=False, sort_keys=False)
+    return head + text
 
 
 def read_lock(settings: Settings, path: Path) -> tuple[ModelSpec, ...]:

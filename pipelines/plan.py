@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
+from pipelines import textgrid
 from pipelines.models import Census, ModelSpec, Segment
 from pipelines.settings import Settings
 
@@ -62,7 +63,6 @@ def render(plan: Plan, *, as_json: bool) -> str:
         return json.dumps(asdict(plan), ensure_ascii=False) + "\n"
     heads = ("segment", "slug", "train rows", "predict rows", "model")
     rows = [heads, *(tuple(map(str, astuple(line))) for line in plan.lines)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    table = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    table = textgrid.lines(rows, right=(2, 3))
     shape = f"{plan.models} models, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
     return "\n".join([*table, "", shape, "nothing was run"]) + "\n"

@@ -67,7 +67,8 @@ class PlainProgress:
         if event.status == "Skipped":
             return
         took = event.at - self._starts.get(event.step, event.at)
-        self.say(f"{_clock(event.at)} {event.step:<32} {event.status:<10} {took:6.1f} s  {_first_line(event.reason)}".rstrip())
+        reason = _first_line(event.reason)
+        self.say(f"{_clock(event.at)} {event.step:<32} {event.status:<10} {took:6.1f} s  {reason}".rstrip())
 
     def say(self, line: str) -> None:
         """Write a line."""
@@ -118,11 +119,12 @@ class LiveProgress:
         table = Table(title=f"execution {self._execution}", title_justify="left", box=None, pad_edge=False)
         for heading in ("step", "state", "seconds"):
             table.add_column(heading, justify="right" if heading == "seconds" else "left")
-        for name, state, seconds in self._rows():
+        for name, state, seconds in self.rows():
             table.add_row(Text(name), Text(state, style=STYLES.get(state.split()[0], "")), seconds)
         return table
 
-    def _rows(self) -> list[tuple[str, str, str]]:
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return what the table shows: step or kind, state, seconds."""
         shown = [name for name, state in self._states.items() if state != "Skipped"]
         if len(shown) <= MOST_ROWS:
             return [(name, self._states[name], self._seconds(name)) for name in shown]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import textgrid
 from steps import contract
 
 if TYPE_CHECKING:
@@ -159,15 +160,7 @@ def as_table(result: Result, hint: str = "") -> str:
 def _model_lines(result: Result) -> list[str]:
     heads = ("model", "MAE", "threshold", "baseline", "better by", "gate", "served by", "rows")
     rows = [heads, *(_row(name, model) for name, model in result.models.items())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    return [
-        "  ".join(_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
-
-
-def _cell(text: str, width: int, column: int) -> str:
-    return text.rjust(width) if column in (1, 2, 3, 4, 7) else text.ljust(width)
+    return textgrid.lines(rows, right=(1, 2, 3, 4, 7))
 
 
 def _row(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:

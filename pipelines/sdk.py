@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,10 +43,18 @@ def without_account(region: str) -> Iterator[None]:
             yield
     finally:
         root.handlers[:], root.level = handlers, level
+        _forget_session()
         for key, value in before.items():
             os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
+
+
+def _forget_session() -> None:
+    """Drop the session that the SDK opened at import, or later calls to AWS would use its inert keys."""
+    boto3 = sys.modules.get("boto3")
+    if boto3 is not None:
+        boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]
 
 
 class _LocalClientName:

@@ -26,13 +26,12 @@ from pydantic import (
 )
 
 from pipelines import document_problems as problems
+from pipelines.contradictions import SERVICE_RUNTIME, contradictions
 from pipelines.errors import SettingsError
 from steps import contract
 
 Scalar = str | int | float | bool
 
-PUBLISHED = ("prediction", "model", "source", contract.ROW)
-"""Columns of the predictions, which no id may be called."""
 MAX_RUNTIME = 14_400
 """Seconds that a job gets when the config does not say; what a training may need can be more."""
 
@@ -139,7 +138,7 @@ class Instance(Frozen):
     type: Annotated[Text, Field(pattern=r"^ml\.[a-z0-9\-]+\.[a-z0-9]+$")] = "ml.m5.xlarge"
     count: Count = 1
     volume_gb: Annotated[Count, Field(le=16384)] = 30
-    max_runtime: Annotated[Count, Field(le=777_600)] | None = None
+    max_runtime: Annotated[Count, Field(le=SERVICE_RUNTIME)] | None = None
 
 
 class Instances(Frozen):
@@ -184,7 +183,7 @@ class Training(Frozen):
     excluded_model_types: Texts = ("RF", "XT")
     seed: Annotated[int, Field(ge=0)] = 0
     infer_limit: Annotated[Number, Field(gt=0)] | None = None
-    time_guard: Annotated[Number, Field(ge=1)] = 1.5
+    time_guard: Annotated[Number, Field(ge=1, le=100)] = 1.5
     on_transient_failure: Literal["fail", "isolate"] = "fail"
 
     @property
@@ -363,35 +362,7 @@ def validate(document: Mapping[str, Any], source: str) -> Settings:
     except ValidationError as error:
         found += problems.schema_problems(error, Settings, removed)
     if settings is not None:
-        found += _cross_problems(settings)
+        found += contradictions(settings)
     if found or settings is None:
         raise SettingsError(*(f"{source}: {problem}" for problem in dict.fromkeys(found)))
     return settings
-
-
-def _cross_problems(settings: Settings) -> list[str]:
-    """Check what no single key can tell."""
-    data, found = settings.data, []
-    if data.holdout.method == "time" and not data.time:
-        found.append("data.time: missing; holdout method 'time' needs the name of the time column")
-    if data.holdout.method == "group" and not data.holdout.group:
-        found.append("data.holdout.group: missing; holdout method 'group' needs the name of the group column")
-    if data.label == data.id:
-        found.append("data.id: is the same column as data.label; name the column that identifies a row")
-    kept = {"label": data.label, "id": data.id}
-    found += [
-        f"data.drop: drops {column!r}, which is the {role}" for role, column in kept.items() if column in data.drop
-    ]
-    if data.id in PUBLISHED:
-        found.append(f"data.id: {data.id!r} is a column of the predictions; rename the id in the raw files")
-    longest, needed = settings.instances.train.max_runtime, settings.training.longest
-    if longest is not None and longest < needed:
-        found.append(
-            f"instances.train.max_runtime: {longest} s is shorter than two trainings up to their guards ({needed} s); "
-            "raise it, leave it out, or lower training.time_limit"
-        )
-    if bool(settings.network.subnets) != bool(settings.network.security_groups):
-        found.append("network: has only one of subnets and security_groups; a job in a VPC needs both")
-    if settings.retention_days < settings.cache_days:
-        found.append("retention_days: shorter than cache_days, so that cached outputs would be deleted; raise it")
-    return found

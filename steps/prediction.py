@@ -17,9 +17,8 @@ from steps import assignment, chunk, contract, job, loading, problem, tables
 from steps.assignment import Placement, Rule
 from steps.loading import Layout, Loaded
 from steps.profile import Profile
-from steps.rawfile import RawFile
+from steps.rawfile import RawFile, Source
 from steps.schema import Schema
-from steps.training import Source
 
 
 @dataclass(frozen=True)

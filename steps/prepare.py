@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from steps import assignment, contract, job, prediction, rawfile, training
+from steps.intake import Settings
+from steps.rawfile import Source
 from steps.schema import Schema
-from steps.training import Source
 
 TRAINING = "training"
 PREDICTION = "prediction"
@@ -32,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
     scratch = contract.ml_root() / "processing" / "scratch"
     try:
         if arguments.kind == TRAINING:
-            training.prepare(training.Settings.from_json(settings), source, scratch)
+            training.prepare(Settings.from_json(settings), source, scratch)
         else:
             schema = Schema.from_json(job.read_json(contract.input_dir(contract.IN_SCHEMA) / contract.SCHEMA_FILE))
             prediction.prepare(prediction.Settings.from_json(settings), schema, source, scratch)

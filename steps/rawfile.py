@@ -71,6 +71,15 @@ class RawFile:
         return self.stored[self.columns.index(column)]
 
 
+@dataclass(frozen=True)
+class Source:
+    """The opened raw files and where they come from."""
+
+    files: tuple[RawFile, ...]
+    version: str
+    raw: str
+
+
 def is_parquet(key: str) -> bool:
     """Tell by its suffix whether a file is Parquet."""
     return key.lower().endswith(PARQUET_SUFFIX)

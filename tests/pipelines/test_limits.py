@@ -68,7 +68,7 @@ def test_more_than_10_inputs_or_outputs_are_refused() -> None:
     assert "step Train-A: 11 inputs, a job takes 10; give one S3 prefix" in problem(
         processing(ProcessingInputs=[{}] * 11)
     )
-    outputs = {"Outputs": [{}] * 11}
+    outputs: dict[str, Any] = {"Outputs": [{}] * 11}
     assert "step Train-A: 11 outputs, a job takes 10; write several" in problem(
         processing(ProcessingOutputConfig=outputs)
     )

@@ -170,7 +170,10 @@ def test_the_lock_says_how_it_is_written() -> None:
     assert text.endswith("\ncolumn: region\nsegments:\n- a\npooled: true\n")
 
 
-@given(values=st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=6))
+SEGMENTS = st.text(min_size=1, max_size=8).filter(lambda name: name != contract.POOLED_NAME)
+
+
+@given(values=st.lists(SEGMENTS, unique=True, max_size=6))
 @settings(max_examples=40, deadline=None)
 def test_a_lock_gives_the_models_back_whatever_the_segments_are_called(
     tmp_path_factory: pytest.TempPathFactory, values: list[str]
@@ -214,3 +217,9 @@ def test_a_lock_that_was_edited_into_something_else_is_refused(tmp_path: Path, t
         read_lock(config(), path)
     assert str(caught.value).startswith(f"{path}: ")
     assert problem in str(caught.value)
+
+
+def test_models_can_be_kept_in_a_set() -> None:
+    one, other = (choose_models(config(), census((name, 50, 5))) for name in ("a", "b"))
+
+    assert len({one, choose_models(config(), census(("a", 50, 5))), other}) == 2

@@ -54,7 +54,7 @@ def test_a_plan_is_shown_as_a_table_that_says_nothing_was_run() -> None:
 
     assert text.splitlines() == [
         "segment  slug  train rows  predict rows  model",
-        "a        a     50          5             own",
+        "a        a             50             5  own",
         "",
         "1 models, 5 steps in the definition (step_ceiling 50)",
         "nothing was run",

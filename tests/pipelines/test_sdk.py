@@ -7,6 +7,7 @@ import logging
 import os
 import warnings
 
+import boto3
 import pytest
 
 from pipelines import compile as compiling
@@ -65,3 +66,14 @@ def test_the_sdks_advice_and_warnings_are_not_shown() -> None:
         warnings.warn("moved to elsewhere", DeprecationWarning, stacklevel=1)
 
     assert logging.getLogger("sagemaker").getEffectiveLevel() >= logging.ERROR
+
+
+def test_no_session_with_the_inert_keys_is_left_for_later_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiling.compile_pipeline(validate(CONFIG, "c.yml"), models.choose_models(validate(CONFIG, "c.yml"), None))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "my-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "my-secret")
+    credentials = boto3.Session().get_credentials()
+
+    assert boto3.DEFAULT_SESSION is None
+    assert credentials is not None
+    assert credentials.access_key == "my-key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -331,6 +332,28 @@ def test_the_pooled_model_trains_on_all_rows_with_the_same_holdout_and_scores_th
     assert load(out / "pooled" / "status.json")["dropped_null_label"] == 1
     assert [row["__row__"] for row in rows(predicted / "pooled" / "predict")] == [1, 2, 3]
     assert load(predicted / "data.json")["skipped_rows"] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_row_is_in_one_model_dropped_or_skipped(stage, seed):
+    chance = random.Random(seed)
+    regions = [chance.choice(["north", "south", "east", ""]) for _ in range(60)]
+    labels = [chance.choice(["1", "2.5", ""]) for _ in regions]
+    cells = list(zip(range(60), regions, labels, strict=True))
+    stage.write("train.csv", "id,region,x,y\n" + "".join(f"{n},{r},{n},{y}\n" for n, r, y in cells))
+    stage.write("predict.csv", "id,region,x\n" + "".join(f"{n},{r},{n}\n" for n, r, _ in cells))
+    models, rest = by_region("north", "south", pooled=seed % 2 == 0), "skip"
+
+    trained = stage.train(models, rest=rest)
+    predicted = stage.predict(models, rest=rest)
+
+    data = load(trained / "data.json")
+    own = [row["id"] for slug in ("north", "south") for row in everything(trained, slug)]
+    assert len(own) == len(set(own))
+    assert len(own) + data["rest_rows"] + data["dropped_null_label"] == 60
+    assert data["dropped_null_label"] == labels.count("")
+    positions = [row["__row__"] for model in models for row in rows(predicted / model["slug"] / "predict")]
+    assert len(positions) == len(set(positions)) == 60 - load(predicted / "data.json")["skipped_rows"]
 
 
 def test_rest_skip_drops_and_counts_the_rows_of_no_model(stage):

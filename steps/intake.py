@@ -1,0 +1,171 @@
+"""Load the training files into table `t`, each column typed by all its cells.
+
+Between the raw files and `training`, which assigns, splits and writes what was loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from steps import assignment, guess, holdout, kinds, loading, problem, schema, tables
+from steps.assignment import Plan, Rule
+from steps.holdout import Holdout
+from steps.loading import Layout, Loaded
+from steps.rawfile import RawFile
+from steps.schema import Column
+
+
+@dataclass(frozen=True)
+class Settings:
+    """PrepareTraining's slice of the settings."""
+
+    label: str
+    id: str
+    time: str | None
+    delimiter: str
+    drop: tuple[str, ...]
+    categories: tuple[str, ...]
+    segment: str | None
+    holdout: Holdout
+    max_null_label_fraction: float
+    rest: str
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Settings:
+        """Read the settings slice."""
+        method = found["holdout"]["method"]
+        column = {holdout.GROUP: found["holdout"].get("group"), holdout.TIME: found["time"]}.get(method)
+        return cls(
+            label=found["label"],
+            id=found["id"],
+            time=found["time"],
+            delimiter=found["delimiter"],
+            drop=tuple(found["drop"]),
+            categories=tuple(found["categories"]),
+            segment=found["segment"],
+            holdout=Holdout(method, found["holdout"]["fraction"], found["seed"], column),
+            max_null_label_fraction=found["max_null_label_fraction"],
+            rest=found["rest"],
+            rules=assignment.read_rules(found["models"], assignment.TRAIN),
+        )
+
+
+@dataclass(frozen=True)
+class Typing:
+    """Feature columns with their kinds, columns that hold nothing, the kind of time, and what people should know.
+
+    `positions` are the numbers of the feature columns in table `t`.
+    """
+
+    columns: tuple[Column, ...]
+    positions: tuple[int, ...]
+    ignored: tuple[str, ...]
+    part_kind: str
+    warnings: tuple[str, ...]
+
+
+def check_columns(settings: Settings, files: Sequence[RawFile]) -> None:
+    """Raise StepError for every column that the settings name and the files lack."""
+    roles = [(settings.label, "data.label"), (settings.time, "data.time"), (settings.segment, "models.by")]
+    roles += [(settings.holdout.column, f"data.holdout, method {settings.holdout.method}")]
+    roles += [(column, "data.drop") for column in settings.drop]
+    roles += [(column, "data.categories") for column in settings.categories]
+    roles += [(column, "models where") for column in assignment.where_columns(settings.rules)]
+    wanted = {column: why for column, why in reversed(roles) if column is not None}
+    problems = loading.missing_columns(files, list(wanted.items()))
+    if settings.holdout.method != holdout.RANDOM and settings.holdout.column is None:
+        problems.append(f"data.holdout.method is {settings.holdout.method}, but no column is given for it")
+    problem.raise_all(problems)
+
+
+def load(
+    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan
+) -> tuple[Typing, Loaded]:
+    """Load all rows into table `t`, in one pass where a guess of the kinds holds, else by counting first.
+
+    Raises:
+        StepError: files cannot be read, or columns are not usable as they are; all that is wrong at once.
+    """
+    guessed = _load_guessed(connection, settings, files, plan)
+    if guessed:
+        return guessed
+    typing = _type_columns(connection, settings, files)
+    return typing, loading.load(connection, files, _layout(settings, files[0], typing), plan)
+
+
+def _feature_names(settings: Settings, file: RawFile) -> list[str]:
+    taken = {settings.label, settings.id, *settings.drop}
+    return [column for column in file.columns if column not in taken]
+
+
+def _texts(settings: Settings) -> set[str]:
+    """Return the columns that are text whatever they hold."""
+    return {*settings.categories, *([settings.segment] if settings.segment else [])}
+
+
+def _time(settings: Settings) -> str | None:
+    """Return the column that orders rows for the holdout."""
+    return settings.holdout.column if settings.holdout.method == holdout.TIME else None
+
+
+def _load_guessed(
+    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan
+) -> tuple[Typing, Loaded] | None:
+    features, time = _feature_names(settings, files[0]), _time(settings)
+    if not features or any(file.is_parquet for file in files) or (time and time not in features):
+        return None
+    kind_of = guess.guess(connection, files, features, settings.delimiter)
+    kind_of |= dict.fromkeys(_texts(settings) & set(features), schema.TEXT)
+    part_kind = kind_of[time] if time else schema.TEXT
+    columns = tuple(Column(name, kind_of[name]) for name in features)
+    typing = Typing(columns, tuple(range(len(columns))), (), part_kind, ())
+    layout = replace(_layout(settings, files[0], typing), checks=True, checks_codes=True)
+    loaded = loading.load(connection, files, layout, plan)
+    empty = guess.prove(connection, columns, _texts(settings))
+    if empty is None or not all(loaded.rows) or len(empty) == len(columns) or (time and part_kind == schema.TEXT):
+        return None
+    kept = tuple(n for n, column in enumerate(columns) if column.name not in empty)
+    warnings = _warnings(empty, {})
+    return Typing(tuple(columns[n] for n in kept), kept, empty, part_kind, warnings), loaded
+
+
+def _layout(settings: Settings, file: RawFile, typing: Typing) -> Layout:
+    return Layout(
+        columns=typing.columns,
+        id=settings.id if settings.id in file.columns else None,
+        delimiter=settings.delimiter,
+        label=settings.label,
+        part=settings.holdout.column,
+        part_kind=typing.part_kind,
+    )
+
+
+def _type_columns(connection: tables.Connection, settings: Settings, files: Sequence[RawFile]) -> Typing:
+    """Decide the kind of each feature column, and check label and time; raise StepError with all that is wrong."""
+    features, time = _feature_names(settings, files[0]), _time(settings)
+    measured = list(dict.fromkeys([*features, *([time] if time else []), settings.label]))
+    counts = kinds.measure(connection, files, measured, settings.delimiter)
+    problem.raise_all([f"file {count.file!r} has no rows" for count in counts[settings.label] if not count.rows])
+    problems = kinds.check_label(settings.label, counts[settings.label])
+    typed, mixed = kinds.decide({name: counts[name] for name in measured if name != settings.label}, _texts(settings))
+    columns = tuple(Column(name, kind) for name in features if (kind := typed[name]))
+    if not columns and not mixed:
+        problems.append("no feature columns are left beside label, id and data.drop")
+    part_kind = (typed[time] or schema.TEXT) if time else schema.TEXT
+    if time and not mixed and part_kind not in (schema.DATETIME, schema.NUMBER):
+        problems.append(f"column {time!r} (data.time) holds neither ISO times nor numbers, so rows have no order in it")
+    problem.raise_all(problems + mixed)
+    ignored = tuple(name for name in features if typed[name] is None)
+    infinite = {name: sum(count.infinite for count in counts[name]) for name in features}
+    return Typing(columns, tuple(range(len(columns))), ignored, part_kind, _warnings(ignored, infinite))
+
+
+def _warnings(ignored: Sequence[str], infinite: Mapping[str, int]) -> tuple[str, ...]:
+    empty = [f"column {name!r} is empty in all training files and is ignored" for name in ignored]
+    odd = [
+        f"column {name!r}: {n} cells are infinite or not a number, read as empty" for name, n in infinite.items() if n
+    ]
+    return tuple(empty + odd)

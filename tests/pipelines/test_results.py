@@ -1,0 +1,103 @@
+"""An outcome and its files become the result that the CLI prints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from local_outcomes import origin, published, workspace
+
+from pipelines import results
+from pipelines.local.engine import StepRecord
+
+MODEL = {
+    "name": "東京",
+    "mae": 10.0,
+    "baseline_mae": 25.0,
+    "threshold": 20.0,
+    "improvement": 60.0,
+    "accepted": True,
+    "reasons": [],
+    "served_by": "default",
+    "rows": 7,
+    "model_version": 3,
+}
+SUMMARY = {"status": "Succeeded", "models": {"東京": MODEL}}
+VERDICTS = {"passed": True, "models": {"slug": {**MODEL, "accepted": False, "reasons": ["MAE 31 > threshold 20"]}}}
+
+
+def test_a_published_execution_gives_models_paths_and_exit_code_0(tmp_path: Path) -> None:
+    result = results.collect(workspace(tmp_path), origin(), published(tmp_path, SUMMARY, VERDICTS))
+
+    assert (result.status, result.exit_code) == ("Succeeded", 0)
+    assert result.predictions == str(tmp_path / "s3/b/out/predictions")
+    assert result.report == str(tmp_path / "s3/b/out/report.html")
+    assert result.gate == {"passed": True, "threshold": 20.0}
+    assert result.models["東京"]["served_by"] == "default"
+    assert result.models["東京"]["model_version"] == 3
+
+
+def test_a_degraded_summary_gives_exit_code_3(tmp_path: Path) -> None:
+    outcome = published(tmp_path, {**SUMMARY, "status": "Degraded"}, VERDICTS)
+
+    assert results.collect(workspace(tmp_path), origin(), outcome).exit_code == 3
+
+
+def test_a_failed_execution_gives_reason_log_and_verdicts_but_no_predictions(tmp_path: Path) -> None:
+    failed = StepRecord("Decide", "Lambda", "Failed", reason="no default for 東京", log="executions/e1/log.txt")
+    outcome = replace(published(tmp_path, None, VERDICTS), status="Failed", failed=(failed,))
+
+    result = results.collect(workspace(tmp_path), origin(), outcome)
+
+    assert (result.status, result.exit_code, result.predictions) == ("Failed", 1, None)
+    assert result.error == "Decide: no default for 東京"
+    assert result.logs == (str(tmp_path / "executions/e1/log.txt"),)
+    assert result.models["東京"]["served_by"] is None
+
+
+def test_an_execution_without_judge_and_postprocess_still_has_a_result(tmp_path: Path) -> None:
+    result = results.collect(workspace(tmp_path), origin(), published(tmp_path, None, None))
+
+    assert (result.status, result.models, result.predictions) == ("Succeeded", {}, None)
+
+
+def test_json_is_one_line_that_reads_back(tmp_path: Path) -> None:
+    result = results.collect(workspace(tmp_path), origin(), published(tmp_path, SUMMARY, VERDICTS))
+
+    text = results.as_json(result)
+
+    assert text.count("\n") == 1
+    assert json.loads(text)["models"]["東京"]["mae"] == 10.0
+
+
+def test_the_table_shows_the_version_of_a_default_and_why_a_model_was_rejected(tmp_path: Path) -> None:
+    shown = results.as_table(results.collect(workspace(tmp_path), origin(), published(tmp_path, SUMMARY, VERDICTS)))
+    rejected = results.as_table(results.collect(workspace(tmp_path), origin(), published(tmp_path, None, VERDICTS)))
+
+    assert "default v3" in shown
+    assert "60.0 %" in shown
+    assert "MAE 31 > threshold 20" in rejected
+
+
+def test_a_failed_execution_shows_the_command_to_go_on_with(tmp_path: Path) -> None:
+    outcome = replace(
+        published(tmp_path, None, None), status="Failed", failed=(StepRecord("T", "Processing", "Failed"),)
+    )
+
+    shown = results.as_table(results.collect(workspace(tmp_path), origin(), outcome), "--config my.yml")
+
+    assert "python -m pipelines.run --local --config my.yml --retry e1" in shown
+
+
+def test_the_threshold_is_none_where_only_the_relative_rule_holds() -> None:
+    assert results.threshold_of({"MaeThreshold": 1e11}) is None
+    assert results.threshold_of({"MaeThreshold": 12}) == 12.0
+    assert results.threshold_of({}) is None
+
+
+def test_an_unknown_execution_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "executions" / "20260101-1").mkdir(parents=True)
+
+    assert "did you mean 20260101-1?" in results.unknown_execution(tmp_path, "20260101-2")
+    assert "there is none" in results.unknown_execution(tmp_path / "empty", "x")

@@ -1,0 +1,37 @@
+"""The outside world of a local run: Lambda code by its name, mails on the console, a fingerprint of the libraries."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from local_outcomes import workspace
+
+from pipelines.errors import DefinitionError
+from pipelines.progress import PlainProgress
+from pipelines.surroundings import fingerprint, make_world
+
+
+def world(root: Path, stream: io.StringIO):
+    return make_world(workspace(root), "p", PlainProgress([], "e1", stream), "")
+
+
+@pytest.mark.parametrize("name", ["ping", "../judge", "os.path", "Judge", ""])
+def test_a_function_without_a_module_of_its_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DefinitionError, match="there is no lambda_trigger"):
+        world(tmp_path, io.StringIO()).call_lambda(f"arn:aws:lambda:r:0:function:p-{name}", {})
+
+
+def test_a_function_is_the_handler_of_the_module_of_its_name(tmp_path: Path) -> None:
+    """The notify handler answers a missing settings file with `sent: false`: it never fails a run."""
+    event = {"Kind": "started", "Execution": "e1", "Settings": "s3://b/none.json"}
+
+    assert world(tmp_path, io.StringIO()).call_lambda("arn:aws:lambda:r:0:function:p-notify", event) == {
+        "Sent": "false"
+    }
+
+
+def test_the_fingerprint_is_stable_within_an_environment() -> None:
+    assert fingerprint() == fingerprint()
+    assert len(fingerprint()) == 64

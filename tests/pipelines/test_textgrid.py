@@ -1,0 +1,13 @@
+"""Columns of text line up on a terminal."""
+
+from __future__ import annotations
+
+from pipelines import textgrid
+
+
+def test_wide_characters_count_as_two_cells() -> None:
+    assert textgrid.lines([("a", "1"), ("東京", "22")], right=(1,)) == ["a      1", "東京  22"]
+
+
+def test_the_last_column_leaves_no_blanks_behind() -> None:
+    assert textgrid.lines([("a", "long"), ("b", "x")]) == ["a  long", "b  x"]
