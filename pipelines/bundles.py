@@ -8,6 +8,7 @@ never sees new code and editing one step leaves the others cached.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -65,21 +66,22 @@ def import_closure(package: Path, module: str) -> frozenset[str]:
         if name in seen or name not in known:
             continue
         seen.add(name)
-        waiting += _imports(ast.parse((package / f"{name}.py").read_text(encoding="utf-8")))
+        waiting += _imports((package / f"{name}.py").read_text(encoding="utf-8"))
     return frozenset(seen)
 
 
-def _imports(tree: ast.Module) -> list[str]:
+@functools.lru_cache(maxsize=256)  # the bundles share most of their modules
+def _imports(source: str) -> tuple[str, ...]:
     """Return the names after `steps.` in import statements and in module names written as text (`-m steps.fitting`)."""
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             found += _from_part(node)
         elif isinstance(node, ast.Import):
             found += [part for alias in node.names for part in _module_part(alias.name)]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found += _module_part(node.value)
-    return found
+    return tuple(found)
 
 
 def _from_part(node: ast.ImportFrom) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import statistics
 import subprocess
@@ -70,6 +71,7 @@ def module_name(path: Path) -> str:
     return shown(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+@functools.cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -310,7 +310,7 @@ def test_a_folder_or_a_file_that_is_not_utf8_is_no_config(tmp_path: Path) -> Non
         ("- a\n- b\n", "expected a mapping of settings"),
         ("", "expected a mapping of settings"),
         ("a: !!python/object:os.system {}", "not valid YAML"),
-        ("[" * 5000, "not valid YAML"),
+        ("[" * 1500, "not valid YAML"),
     ],
 )
 def test_what_is_not_a_yaml_mapping_is_refused_with_its_place(tmp_path: Path, text: str, problem: str) -> None:
