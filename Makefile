@@ -25,11 +25,11 @@ demo: $(READY)  ## run the pipeline on flights from New York, one model per airp
 	$(BIN)/python -m pipelines.run --local
 
 test: $(READY)  ## all tests, the fast ones first
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 	$(BIN)/python -m pytest -m slow
 
 test-fast: $(READY)  ## the tests that train nothing
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 check: $(READY)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

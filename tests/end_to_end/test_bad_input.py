@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from conftest import Project, make_rows
+from user_project import Project, make_rows
 
 pytestmark = pytest.mark.slow
 SECRET = "tell-nobody"
