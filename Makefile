@@ -21,7 +21,7 @@ $(READY): requirements.lock
 	@touch $@
 
 demo: $(READY)  ## run the pipeline on flights from New York, one model per airport
-	@$(BIN)/python -W ignore config/examples/make_flights.py $(RAW)
+	@$(BIN)/python config/examples/make_flights.py $(RAW)
 	$(BIN)/python -m pipelines.run --local
 
 test: $(READY)  ## all tests, the fast ones first

