@@ -6,6 +6,7 @@ on stands here once; nothing here reads or writes data.
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -143,6 +144,8 @@ PREDICTIONS_DIR = "predictions"
 SETTINGS_FILE = "settings.json"
 FILES_FILE = "files.json"
 """SageMaker ManifestFile: which objects a prepare step downloads."""
+MANIFESTS_DIR = "manifests"
+REGISTRY_DIR = "registry"
 MANIFEST_FILE = "manifest.json"
 """The same list with etag and size, against which the step checks what it got."""
 
@@ -284,6 +287,13 @@ def data_version(files: Iterable[DataFile]) -> str:
     """
     listing = sorted((file.key, file.etag, file.size) for file in files)
     return hashlib.sha256(json.dumps(listing, ensure_ascii=False).encode()).hexdigest()
+
+
+def matches(key: str, globs: Iterable[str]) -> bool:
+    """Tell whether one of the globs names a data file, by its whole key or by its file name; a run marker never."""
+    name = key.rpartition("/")[2]
+    named = any(fnmatch.fnmatchcase(key, glob) or fnmatch.fnmatchcase(name, glob) for glob in globs)
+    return named and not is_marker(key)
 
 
 def is_marker(key: str) -> bool:
