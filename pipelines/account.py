@@ -33,7 +33,7 @@ class Account:
 
     def function_arn(self, name: str) -> str:
         """Return the ARN of a Lambda function."""
-        return f"arn:aws:lambda:{self.region}:{self.number}:function:{name}"
+        return f"arn:{_partition(self.region)}:lambda:{self.region}:{self.number}:function:{name}"
 
 
 def resolve_account(settings: Settings) -> Account:
@@ -41,9 +41,9 @@ def resolve_account(settings: Settings) -> Account:
     aws, pipeline = settings.aws, settings.pipeline.name
     number = aws.account or (aws.role.split(":")[4] if aws.role else ACCOUNT)
     region = aws.region or REGION
-    registry = f"{number}.dkr.ecr.{region}.amazonaws.com/{pipeline}"
+    registry = f"{number}.dkr.ecr.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}/{pipeline}"
     return Account(
-        role=aws.role or f"arn:aws:iam::{number}:role/{NOT_SET}",
+        role=aws.role or f"arn:{_partition(region)}:iam::{number}:role/{NOT_SET}",
         bucket=aws.bucket or f"{pipeline.lower()}-artifacts-{NOT_SET}",
         region=region,
         number=number,
@@ -51,3 +51,10 @@ def resolve_account(settings: Settings) -> Account:
         processing_image=settings.images.processing or f"{registry}-processing:{NOT_SET}",
         autogluon_image=settings.images.autogluon or f"{registry}-autogluon:{NOT_SET}",
     )
+
+
+def _partition(region: str) -> str:
+    """Return the partition of a region (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

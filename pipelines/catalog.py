@@ -51,7 +51,7 @@ def catalog_of(settings: Settings, ports: Ports, pipeline_uri: str) -> Catalog:
     return Catalog(
         ports=ports,
         pipeline=settings.pipeline.name,
-        prefix=f"{pipeline_uri}/registry",
+        prefix=f"{pipeline_uri}/{contract.REGISTRY_DIR}",
         listed=tuple(names),
         closed=not discovered,
         timezone=settings.timezone,

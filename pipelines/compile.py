@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import sdk
+from pipelines.options import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
     from pipelines.bundles import Bundle
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_CONFIG = Path("config/pipeline-config.yml")
 NULL_IS_ABSENT = ("PipelineExperimentConfig", "MlflowConfig")
 
 

@@ -122,8 +122,8 @@ def _prepare_job(bench: Bench, slice_kind: str, mode: str, version: str) -> Job:
 
 def _raw_inputs(bench: Bench, version: str) -> list[ProcessingInput]:
     """Mount the files that the manifest of a data version lists, and no other file of the raw folder."""
-    folder = join(bench.blueprint.account.prefix, "manifests", bench.parameters[version])
-    files = join(bench.blueprint.account.prefix, "manifests", bench.parameters[version], c.FILES_FILE)
+    folder = join(bench.blueprint.account.prefix, c.MANIFESTS_DIR, bench.parameters[version], "")
+    files = join(bench.blueprint.account.prefix, c.MANIFESTS_DIR, bench.parameters[version], c.FILES_FILE)
     return [given(c.IN_MANIFEST, folder), given(c.IN_RAW, files, manifest=True)]
 
 
@@ -148,7 +148,7 @@ def _train(bench: Bench, model: ModelSpec, training: ProcessingStep) -> Processi
         bench,
         name,
         Job("train", image, instance, slices.train_kind(model.slug), limit, model.slug),
-        [given(c.IN_PREPARED, join(uri_of(training, c.OUT_TRAIN), model.slug), model.slug)],
+        [given(c.IN_PREPARED, join(uri_of(training, c.OUT_TRAIN), model.slug, ""), model.slug)],
         [
             made(c.OUT_MODEL, blueprint.execution_uri("train", model.slug, "model")),
             made(c.OUT_EVALUATION, blueprint.execution_uri("train", model.slug, "evaluation")),
@@ -234,7 +234,7 @@ def _fresh_branch(bench: Bench, upstream: Upstream) -> list[Any]:
     image = bench.blueprint.account.autogluon_image
     infers = []
     for model in bench.blueprint.models:
-        artifact = join(uri_of(upstream.trains[model.slug], c.OUT_MODEL), model.slug)
+        artifact = join(uri_of(upstream.trains[model.slug], c.OUT_MODEL), model.slug, "")
         infers.append(_infer(bench, upstream, Served(model, image, artifact)))
     tail = _tail(bench, upstream, "", infers)
     return [*infers, *tail, _register(bench, upstream, "", [tail[0]])]
@@ -272,12 +272,12 @@ def _infer(bench: Bench, upstream: Upstream, served: Served) -> ProcessingStep:
         f"{c.INFER}{served.suffix}-{model.slug}",
         Job("infer", served.image, instance, slices.infer_kind(model.slug), (), model.slug),
         [
-            given(c.IN_PREDICT, join(uri_of(upstream.prediction, c.OUT_PREDICT), model.slug), model.slug),
+            given(c.IN_PREDICT, join(uri_of(upstream.prediction, c.OUT_PREDICT), model.slug, ""), model.slug),
             given(c.IN_MODEL, served.artifact),
             given(c.IN_EVALUATION, uri_of(upstream.trains[model.slug], c.OUT_EVALUATION)),
             *served.inputs,
         ],
-        [made(c.OUT_PREDICTIONS, bench.blueprint.execution_uri(f"infer{served.suffix.lower()}"))],
+        [made(c.OUT_PREDICTIONS, bench.blueprint.execution_uri(f"{served.suffix.lower()}infer"))],
         description=f"Predict the rows of {model.name}, streamed in batches",
     )
 
@@ -334,7 +334,7 @@ def _postprocess_arguments(bench: Bench) -> tuple[Value, ...]:
 def _register(bench: Bench, upstream: Upstream, suffix: str, depends_on: list[Any]) -> LambdaStep:
     inputs = {
         c.KEY_VERDICTS: judge_verdicts(upstream.judge),
-        c.KEY_REGISTRY: f"{bench.blueprint.account.prefix}/registry",
+        c.KEY_REGISTRY: f"{bench.blueprint.account.prefix}/{c.REGISTRY_DIR}",
         c.KEY_IMAGE: bench.blueprint.account.autogluon_image,
         c.TRAIN_DATA_VERSION: bench.parameters[c.TRAIN_DATA_VERSION],
         **_artifacts(upstream.trains),

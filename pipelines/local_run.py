@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import compile as compiling
-from pipelines import failure, models, results, selection, settings, surroundings
+from pipelines import failure, models, parameters, results, selection, settings, surroundings
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
-from pipelines.local import document, values
+from pipelines.local import document
 from pipelines.local.engine import Request, execute
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
+from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import open_progress
-from pipelines.rawdata import RAW_BUCKET, RawData, read_raw
+from pipelines.rawdata import RAW_BUCKET, read_raw
 from pipelines.settings import Settings
 from steps import contract
 
@@ -36,48 +37,57 @@ def start(arguments: argparse.Namespace) -> int:
     """Start a new execution and follow it to its end; return the exit code."""
     config, folder, workspace = _open(arguments)
     raw = read_raw(config, folder, workspace.root / "cache" / "raw-digests.json")
-    definition, bundles = _definition(arguments, config, folder)
-    given = {contract.RAW_DATA_URI: raw.uri, **raw.versions, **_overrides(arguments.overrides)}
-    parameters = values.parameter_values(definition, given)
-    _check_threshold(parameters)
-    _store(workspace, config, bundles, raw)
-    origin = _origin(arguments, config, folder, parameters)
-    origin.save(workspace.root / "executions" / origin.execution)
-    common = {**_limits(config), "use_cache": not arguments.no_cache, "pipeline": origin.pipeline}
-    request = Request(origin.execution, definition, given, **common)
-    return _carry_out(arguments, origin, request, workspace)
+    definition, bundles = _definition(config, arguments.config, folder, arguments.definition)
+    given = {contract.RAW_DATA_URI: raw.uri, **raw.versions, **parameters.read_pairs(arguments.overrides)}
+    found = parameters.check(definition, given, config)
+    _store(workspace, config, bundles, raw.manifests)
+    origin = _origin(arguments, config, folder, found)
+    more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism}
+    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
 
 
 def retry(arguments: argparse.Namespace) -> int:
     """Go on with a failed execution, repeating nothing that succeeded; return the exit code."""
+    _refuse(arguments, "--retry", "overrides", "raw", "definition", "no_cache")
     workspace = _workspace(arguments.workspace)
     origin, definition = _recorded(workspace, arguments.retry)
-    request = Request(
-        origin.execution, definition, origin.parameters, resume=True, **_limits(None), pipeline=origin.pipeline
-    )
-    return _carry_out(arguments, origin, request, workspace)
+    return _carry_out(arguments, origin, _request(origin, definition, resume=True), workspace)
 
 
 def rerun(arguments: argparse.Namespace) -> int:
-    """Run a step of an earlier execution and all after it again, as an execution of its own; return the exit code."""
+    """Run a step and all after it again as an execution of its own, with today's code and configuration.
+
+    As SageMaker's selective execution does: steps that are not selected keep the results of the source execution, the
+    others run as the pipeline is now.
+    """
+    _refuse(arguments, "--from", "raw", "definition", "no_cache")
     workspace = _workspace(arguments.workspace)
-    source, definition = _recorded(workspace, arguments.of)
+    source, _ = _recorded(workspace, arguments.of)
+    config = settings.load(Path(source.config), source.environment)
+    definition, bundles = _definition(config, Path(source.config), Path(source.raw), None)
     selected = selection.downstream(definition, arguments.from_step)
-    given = {**source.parameters, **_overrides(arguments.overrides)}
-    fresh = {**source.__dict__, "execution": _execution_id(), "started": _now(), "parameters": given}
-    origin = Origin(**fresh)
-    origin.save(workspace.root / "executions" / origin.execution)
-    request = Request(
-        origin.execution,
-        definition,
-        given,
-        source=source.execution,
-        selected=selected,
-        use_cache=False,
-        **_limits(None),
-        pipeline=origin.pipeline,
-    )
-    return _carry_out(arguments, origin, request, workspace)
+    declared = {parameter.name for parameter in definition.parameters}
+    kept = {name: value for name, value in source.parameters.items() if name in declared}
+    found = parameters.check(definition, {**kept, **parameters.read_pairs(arguments.overrides)}, config)
+    _store(workspace, config, bundles, {})
+    origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
+    more = {"source": source.execution, "selected": selected, "use_cache": False, "parallelism": config.parallelism}
+    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
+
+
+def _refuse(arguments: argparse.Namespace, action: str, *names: str) -> None:
+    """Refuse options that the action would ignore."""
+    options = {"overrides": "--set", "raw": "--raw", "definition": "--definition", "no_cache": "--no-cache"}
+    given = [options[name] for name in names if getattr(arguments, name)]
+    if given:
+        raise SettingsError(
+            f"{', '.join(given)}: cannot be changed with {action}; leave it out, or start a new execution"
+        )
+
+
+def _request(origin: Origin, definition: Definition, **more: Any) -> Request:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Request(origin.execution, definition, origin.parameters, cores=cores, pipeline=origin.pipeline, **more)
 
 
 def show_versions(arguments: argparse.Namespace) -> int:
@@ -99,9 +109,8 @@ def show_plan(arguments: argparse.Namespace) -> int:
     chosen = models.choose_models(config, census)
     compiled = compiling.compile_pipeline(config, chosen, local=True)
     definition = document.parse(compiled.text)
-    values.parameter_values(
-        definition, {contract.RAW_DATA_URI: raw.uri, **raw.versions, **_overrides(arguments.overrides)}
-    )
+    given = {contract.RAW_DATA_URI: raw.uri, **raw.versions, **parameters.read_pairs(arguments.overrides)}
+    parameters.check(definition, given, config)
     sys.stdout.write(plan.render(plan.draw(config, chosen, census, compiled.text), as_json=arguments.json))
     for warning in compiled.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
@@ -117,57 +126,47 @@ def _open(arguments: argparse.Namespace) -> tuple[Settings, Path, Workspace]:
 
 
 def _workspace(root: Path) -> Workspace:
+    if root.exists() and not root.is_dir():
+        raise SettingsError(f"--workspace {root}: is a file; give a folder")
     return Workspace(root.resolve(), {RAW_BUCKET: Path("/")})
 
 
-def _definition(arguments: argparse.Namespace, config: Settings, folder: Path) -> tuple[Definition, tuple[Bundle, ...]]:
+def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -> tuple[Definition, tuple[Bundle, ...]]:
     """Return the definition to execute, compiled or from a file, and the bundles it may refer to."""
-    chosen = compiling.choose(config, arguments.config, str(folder), frozen=False)
-    if not arguments.definition:
+    chosen = compiling.choose(config, path, str(folder), frozen=False)
+    if file is None:
         compiled = compiling.compile_pipeline(config, chosen, local=True)
         for warning in compiled.warnings:
             print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
         return document.parse(compiled.text), compiled.bundles
     try:
-        text = arguments.definition.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"{arguments.definition}: cannot be read; give a file that pipelines.compile wrote"
-        ) from error
-    return document.parse(text), _all_bundles(arguments, config, folder, chosen)
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read; give a file that pipelines.compile wrote") from error
+    return document.parse(text), _all_bundles(config, path, folder, chosen)
 
 
 def _all_bundles(
-    arguments: argparse.Namespace, config: Settings, folder: Path, chosen: tuple[models.ModelSpec, ...]
+    config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...]
 ) -> tuple[Bundle, ...]:
     """Return the bundles of every form in which this config compiles: with these data, frozen, and as locked."""
-    forms = {chosen, compiling.choose(config, arguments.config, str(folder), frozen=True)}
+    forms = {chosen, compiling.choose(config, path, str(folder), frozen=True)}
     with contextlib.suppress(SettingsError):
-        forms.add(compiling.choose(config, arguments.config, None, frozen=True))
+        forms.add(compiling.choose(config, path, None, frozen=True))
     return tuple(bundle for form in forms for bundle in compiling.draw(config, form)[1])
 
 
-def _overrides(pairs: list[str]) -> dict[str, str]:
-    wrong = [pair for pair in pairs if "=" not in pair]
-    if wrong:
-        raise SettingsError(*(f"--set {pair}: expected Name=Value, such as MaeThreshold=12" for pair in wrong))
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
-def _check_threshold(parameters: Mapping[str, Any]) -> None:
-    threshold = parameters.get(contract.MAE_THRESHOLD)
-    if threshold is not None and not 0 < float(threshold) < contract.FAILED_MAE:
-        raise SettingsError(f"--set {contract.MAE_THRESHOLD}: {threshold} is not a MAE; expected a number above 0")
-
-
-def _store(workspace: Workspace, config: Settings, bundles: tuple[Bundle, ...], raw: RawData) -> None:
+def _store(
+    workspace: Workspace, config: Settings, bundles: tuple[Bundle, ...], manifests: Mapping[str, Mapping[str, str]]
+) -> None:
     """Put code bundles, settings slices and manifests where the definition expects them."""
     from pipelines.account import resolve_account
 
     prefix = resolve_account(config).prefix
     files = {f"{bundle.uri}/{name}": content for bundle in bundles for name, content in bundle.files.items()}
-    for version, manifests in raw.manifests.items():
-        files |= {f"{prefix}/manifests/{version}/{name}": text.encode() for name, text in manifests.items()}
+    for version, texts in manifests.items():
+        folder = f"{prefix}/{contract.MANIFESTS_DIR}/{version}"
+        files |= {f"{folder}/{name}": text.encode() for name, text in texts.items()}
     for uri, content in files.items():
         _write(workspace.path(uri), content)
 
@@ -182,7 +181,7 @@ def _write(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, parameters: Mapping[str, Any]) -> Origin:
+def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, found: Mapping[str, Any]) -> Origin:
     from pipelines.account import resolve_account
 
     return Origin(
@@ -193,8 +192,8 @@ def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, param
         environment=arguments.env,
         raw=str(folder),
         started=_now(),
-        parameters=dict(parameters),
-        threshold=results.threshold_of(parameters),
+        parameters=dict(found),
+        threshold=results.threshold_of(found),
     )
 
 
@@ -217,28 +216,15 @@ def _recorded(workspace: Workspace, execution: str) -> tuple[Origin, Definition]
     return origin, document.parse(text)
 
 
-def _limits(config: Settings | None) -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"cores": cores, "parallelism": config.parallelism if config else None}
-
-
 def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, workspace: Workspace) -> int:
     """Execute, mail a failure, and show the result; return the exit code."""
+    hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
+    origin.save(workspace.root / "executions" / origin.execution)
     with open_progress(request.definition, origin.execution) as progress:
-        world = surroundings.make_world(workspace, origin.pipeline, progress, _hint(arguments, origin))
+        world = surroundings.make_world(workspace, origin.pipeline, progress, hint)
         outcome = execute(request, world, progress.watch)
         if outcome.status == "Failed":
-            failure.mail_failure(world, request.definition, origin, outcome, _hint(arguments, origin))
+            failure.mail_failure(world, request.definition, origin, outcome, hint)
     result = results.collect(workspace, origin, outcome)
-    sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result, _hint(arguments, origin)))
+    sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result, hint))
     return result.exit_code
-
-
-def _hint(arguments: argparse.Namespace, origin: Origin) -> str:
-    """Return the options that a command needs beside `--local` to mean the same configuration and workspace."""
-    options = []
-    if origin.config != str(compiling.DEFAULT_CONFIG):
-        options += ["--config", origin.config]
-    if arguments.workspace != Path(".local"):
-        options += ["--workspace", str(arguments.workspace)]
-    return " ".join(options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +30,7 @@ class Origin:
         """Write it into the folder of the execution."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / REQUEST_FILE).write_text(contract.to_json(self.__dict__), encoding="utf-8")
+
+    def again(self, execution: str, started: str, parameters: Mapping[str, Any], threshold: float | None) -> Origin:
+        """Return the origin of another execution of the same configuration and data."""
+        return replace(self, execution=execution, started=started, parameters=parameters, threshold=threshold)

@@ -143,7 +143,7 @@ def _processor(bench: Bench, job: Job) -> Processor:
     return Processor(
         role=account.role,
         image_uri=job.image,
-        instance_count=job.instance.count,
+        instance_count=1,
         instance_type=job.instance.type,
         entrypoint=["python3", "-m", f"steps.{job.module}"],
         volume_size_in_gb=job.instance.volume_gb,

@@ -7,11 +7,9 @@ read again. On AWS the trigger does the same from the listing of S3.
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +61,7 @@ def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
     if len(keys) > settings.max_objects:
         raise DataError(f"{folder}: holds {len(keys)} files, more than max_objects: {settings.max_objects}")
     globs = {role: _globs(settings, role) for role in ("train", "predict")}
-    chosen = {role: [key for key in keys if _matches(key, globs[role])] for role in globs}
+    chosen = {role: [key for key in keys if contract.matches(key, globs[role])] for role in globs}
     _check_files(folder, keys, chosen, globs)
     cache = _Digests(digests)
     files = {role: tuple(cache.describe(folder, key) for key in chosen[role]) for role in chosen}
@@ -79,11 +77,6 @@ def _globs(settings: Settings, role: str) -> tuple[str, ...]:
     own = [glob for model in settings.models for glob in getattr(model, role) or ()]
     needs_common = any(getattr(model, role) is None for model in settings.models)
     return tuple(dict.fromkeys([*(common if needs_common else ()), *own]))
-
-
-def _matches(key: str, globs: Iterable[str]) -> bool:
-    name = key.rpartition("/")[2]
-    return not contract.is_marker(key) and any(fnmatch.fnmatch(key, g) or fnmatch.fnmatch(name, g) for g in globs)
 
 
 def _check_files(

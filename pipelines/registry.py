@@ -6,7 +6,6 @@ Parse, call one function of `pipelines.catalog`, print. Only `_open_local` knows
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from lambda_trigger.ports import PortError
 from lambda_trigger.text import format_number, format_table, format_time
 from pipelines.errors import PipelineError, RegistryError
+from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE, say_options
 from steps import contract
 
 if TYPE_CHECKING:
     from pipelines.catalog import Catalog
 
-DEFAULT_CONFIG = Path("config/pipeline-config.yml")
-DEFAULT_WORKSPACE = Path(".local")
 _COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "created", "execution")
 
 
@@ -68,18 +66,10 @@ def _open_local(arguments: argparse.Namespace) -> Catalog:
 
     settings = load(arguments.config, arguments.env)
     resolve = Workspace(arguments.workspace, {}).path
-    ports = local_ports(arguments.workspace, resolve, sys.stderr, _say_options(arguments))
+    ports = local_ports(
+        arguments.workspace, resolve, sys.stderr, say_options(arguments.config, arguments.env, arguments.workspace)
+    )
     return catalog_of(settings, ports, resolve_account(settings).prefix)
-
-
-def _say_options(arguments: argparse.Namespace) -> str:
-    """Return the options that another command needs to find the same workspace and config."""
-    given = {
-        "--config": arguments.config if arguments.config != DEFAULT_CONFIG else None,
-        "--env": arguments.env,
-        "--workspace": arguments.workspace if arguments.workspace != DEFAULT_WORKSPACE else None,
-    }
-    return " ".join(f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value)
 
 
 def _format_rows(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> str:

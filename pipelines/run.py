@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-DEFAULT_CONFIG = Path("config/pipeline-config.yml")
-DEFAULT_WORKSPACE = Path(".local")
+from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE
+
 EXAMPLES = """examples:
   python -m pipelines.run --local                                   run the demo's configuration
   python -m pipelines.run --local --config my.yml --raw data/       run your own data

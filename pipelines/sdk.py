@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 NO_DEFAULTS = str(Path(__file__).parent / "no-sdk-defaults.yml")
 
 
@@ -30,11 +31,12 @@ def without_account(region: str) -> Iterator[None]:
         "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": NO_DEFAULTS,
         "SAGEMAKER_USER_CONFIG_OVERRIDE": NO_DEFAULTS,
     }
-    before = {key: os.environ.get(key) for key in [*wanted, "AWS_PROFILE"]}
+    before = {key: os.environ.get(key) for key in [*wanted, *PROFILES]}
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     os.environ.update(wanted)
-    os.environ.pop("AWS_PROFILE", None)
+    for name in PROFILES:
+        os.environ.pop(name, None)
     logging.getLogger("sagemaker").setLevel(logging.ERROR)
     logging.getLogger("sagemaker.config").setLevel(logging.ERROR)
     try:

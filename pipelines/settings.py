@@ -86,11 +86,13 @@ def _check_scalar(value: Any) -> Any:
 
 
 def _check_parameter_names(value: dict[str, Scalar]) -> dict[str, Scalar]:
-    for name in value:
+    for name, default in value.items():
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
             raise ValueError(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
         if name in contract.RESERVED_PARAMETERS:
             raise ValueError(f"parameter {name!r} is one of the pipeline's own; choose another name")
+        if len(str(default)) > 256:
+            raise ValueError(f"parameter {name!r}: longer than the 256 characters of an environment variable")
     return value
 
 
@@ -107,6 +109,10 @@ Parameters = Annotated[
 ]
 Flag = Annotated[bool, Strict()]
 Threshold = Annotated[Number, Field(gt=0, lt=contract.FAILED_MAE)]
+VpcId = Annotated[Text, Field(pattern=r"^[-0-9a-zA-Z]+$", max_length=32)]
+TagKey = Annotated[Text, Field(pattern=r"^[\w .:/=+@-]+$", max_length=128)]
+TagValue = Annotated[Text, Field(pattern=r"^[\w .:/=+@-]+$", max_length=256)]
+ImageUri = Annotated[Text, Field(pattern=r"^\S+$", max_length=255)]
 
 
 class Pipeline(Frozen):
@@ -128,15 +134,14 @@ class Aws(Frozen):
 class Images(Frozen):
     """Container images by digest; the deploy command fills them in."""
 
-    processing: Text | None = None
-    autogluon: Text | None = None
+    processing: ImageUri | None = None
+    autogluon: ImageUri | None = None
 
 
 class Instance(Frozen):
     """The machine of one kind of step; `max_runtime` in seconds, None for as long as the step may need."""
 
     type: Annotated[Text, Field(pattern=r"^ml\.[a-z0-9\-]+\.[a-z0-9]+$")] = "ml.m5.xlarge"
-    count: Count = 1
     volume_gb: Annotated[Count, Field(le=16384)] = 30
     max_runtime: Annotated[Count, Field(le=SERVICE_RUNTIME)] | None = None
 
@@ -278,8 +283,8 @@ class Output(Frozen):
 class Network(Frozen):
     """VPC settings of every job."""
 
-    subnets: Texts = ()
-    security_groups: Texts = ()
+    subnets: Annotated[tuple[VpcId, ...], BeforeValidator(_as_list), Field(max_length=16)] = ()
+    security_groups: Annotated[tuple[VpcId, ...], BeforeValidator(_as_list), Field(max_length=5)] = ()
     isolation: Flag = False
     encrypt_traffic: Flag = False
 
@@ -305,8 +310,8 @@ class Settings(Frozen):
     output: Output = Output()
     parameters: Parameters = {}
     network: Network = Network()
-    kms: Text | None = None
-    tags: dict[Text, Text] = {}
+    kms: Annotated[Text, Field(pattern=r"^[a-zA-Z0-9:/_-]+$", max_length=2048)] | None = None
+    tags: dict[TagKey, TagValue] = {}
     permissions_boundary: Text | None = None
     log_retention_days: Count = 90
     retention_days: Count = 90

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.models import ModelSpec
 from pipelines.settings import Segments, Settings, Training
+from steps import contract
 
 PREPARE_TRAINING = "prepare-training"
 PREPARE_PREDICTION = "prepare-prediction"
@@ -135,7 +136,7 @@ def lambda_slice(settings: Settings, models: tuple[ModelSpec, ...], bucket: str)
     return {
         "pipeline": settings.pipeline.name,
         "bucket": bucket,
-        "latest": f"s3://{bucket}/{settings.pipeline.name}/predictions/latest.json",
+        "latest": f"s3://{bucket}/{settings.pipeline.name}/{contract.PREDICTIONS_DIR}/{contract.LATEST_FILE}",
         "gate": settings.gate.model_dump(),
         "fallback": settings.fallback.model_dump(),
         "registry": settings.registry.model_dump(),

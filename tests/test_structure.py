@@ -191,3 +191,42 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 def test_no_file_names_a_package_registry() -> None:
     assert holding(REGISTRIES) == []
+
+
+def imported_names(path: Path) -> set[str]:
+    """Return every module that a file imports, in the form package.module."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module in ("steps", "lambda_trigger", "pipelines"):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("folder", ["pipelines", "pipelines/local", "lambda_trigger"])
+def test_nothing_outside_the_steps_imports_a_step_but_the_contract(folder: str) -> None:
+    steps = {
+        f"{path.name}: {name}"
+        for path in sorted((ROOT / folder).glob("*.py"))
+        for name in imported_names(path)
+        if name.startswith("steps") and name != "steps.contract"
+    }
+
+    assert steps == set()
+
+
+WIRING = {"surroundings.py", "catalog.py", "registry.py"}
+"""The modules of the operator's side that connect Lambda code to a workspace."""
+
+
+def test_only_the_wiring_imports_lambda_code() -> None:
+    found = {
+        path.name
+        for path in (ROOT / "pipelines").rglob("*.py")
+        if any(name.startswith("lambda_trigger") for name in imported_names(path))
+    }
+
+    assert found <= WIRING

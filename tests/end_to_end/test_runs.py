@@ -141,3 +141,30 @@ def test_the_engine_executes_the_compiled_file_and_nothing_else(project: Project
 
     assert run.code == 0, run.stderr
     assert "NotifyTrained" not in run.result["steps"]
+
+
+def test_a_step_of_an_earlier_execution_and_all_after_it_run_again(project: Project) -> None:
+    first = project.run()
+    assert first.result is not None
+    execution = first.result["execution"]
+
+    post = project.command("run", "--json", "--from", "PostProcess", "--of", execution)
+    infer = project.command("run", "--json", "--from", "Infer-JFK", "--of", execution)
+    wrong = project.command("run", "--from", "PostProces", "--of", execution)
+
+    ran = {name for name, step in json.loads(post.stdout)["steps"].items() if step["status"] == "Succeeded"}
+    assert {"PostProcess", "NotifyFinished", "RegisterModels"} <= ran
+    assert pd.read_parquet(json.loads(infer.stdout)["predictions"]).equals(first.predictions())
+    assert (wrong.returncode, "did you mean PostProcess" in wrong.stderr) == (2, True)
+
+
+def test_user_parameters_reach_the_steps_and_an_option_that_would_be_ignored_is_refused(project: Project) -> None:
+    project.configure(parameters={"Season": "winter"})
+
+    done = project.run("--set", "Season=summer", "--set", "MaeThreshold=0.001")
+
+    assert done.result is not None
+    requests = (project.workspace / "executions" / done.result["execution"]).rglob("processingjobconfig.json")
+    assert {json.loads(path.read_text())["Environment"]["PARAMETER_Season"] for path in requests} == {"summer"}
+    refused = project.command("run", "--retry", done.result["execution"], "--set", "Season=spring")
+    assert (refused.returncode, "--set" in refused.stderr) == (2, True)

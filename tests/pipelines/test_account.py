@@ -45,3 +45,12 @@ def test_a_function_lies_in_the_region_and_account_of_the_pipeline() -> None:
     found = account(aws={"role": ROLE, "region": "ap-northeast-1"})
 
     assert found.function_arn("Fl-judge") == "arn:aws:lambda:ap-northeast-1:123456789012:function:Fl-judge"
+
+
+def test_other_partitions_have_arns_and_registries_of_their_own() -> None:
+    china = account(aws={"region": "cn-north-1"})
+
+    assert china.role.startswith("arn:aws-cn:iam::")
+    assert china.function_arn("f").startswith("arn:aws-cn:lambda:cn-north-1:")
+    assert ".amazonaws.com.cn/" in china.processing_image
+    assert account(aws={"region": "us-gov-west-1"}).function_arn("f").startswith("arn:aws-us-gov:")

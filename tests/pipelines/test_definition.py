@@ -346,3 +346,18 @@ def test_decide_is_split_where_its_outputs_exceed_what_a_lambda_returns() -> Non
     assert [len(step["OutputParameters"]) for step in (first, second)] == [50, 4]
     last = steps[f"{c.INFER}{c.FALLBACK}-M{c.DECIDE_WIDTH:02d}"]["Arguments"]
     assert f"Steps.{c.DECIDE}-2.OutputParameters['Model00']" in set(references(last))
+
+
+def test_an_input_prefix_ends_where_no_longer_name_can_begin(steps: dict[str, Step]) -> None:
+    """S3Prefix takes every key that begins so: `train/1` would take `train/10/...` too."""
+    folders = ("prepared", "predict", "manifest", "model")
+    uris = [
+        (name, given["InputName"], given["S3Input"]["S3Uri"])
+        for name, step in steps.items()
+        if step["Type"] == "Processing"
+        for given in step["Arguments"]["ProcessingInputs"]
+        if given["InputName"] in folders and "Std:Join" in given["S3Input"]["S3Uri"]
+    ]
+
+    assert uris
+    assert [row for row in uris if row[2]["Std:Join"]["Values"][-1] != ""] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from local_outcomes import definition, ping
 
@@ -24,3 +26,28 @@ def test_an_unknown_step_is_answered_with_the_nearest() -> None:
 
     with pytest.raises(ExecutionError, match="did you mean PostProcess"):
         downstream(steps, "Postproces")
+
+
+def job(name: str, uri: str, **changes: Any) -> dict[str, Any]:
+    """Return a processing step that writes below this URI."""
+    output = {"OutputName": "o", "S3Output": {"S3Uri": uri, "LocalPath": "/opt/ml/o", "S3UploadMode": "EndOfJob"}}
+    arguments = {
+        "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large"}},
+        "AppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["python3"]},
+        "ProcessingOutputConfig": {"Outputs": [output]},
+        "RoleArn": "r",
+    }
+    return {"Name": name, "Type": "Processing", "Arguments": arguments, **changes}
+
+
+def test_steps_that_write_below_one_uri_are_selected_together() -> None:
+    """A reader takes the URI from the first of them: with one alone it would read the others' from nowhere."""
+    shared = "s3://b/infer"
+    steps = definition(
+        job("Infer-a", shared),
+        job("Infer-b", shared),
+        job("Other", "s3://b/other"),
+        ping("Post", DependsOn=["Infer-a"]),
+    )
+
+    assert downstream(steps, "Infer-b") == {"Infer-a", "Infer-b", "Post"}

@@ -1,0 +1,19 @@
+"""The options that a command in a message needs to mean the same configuration and workspace as this one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+DEFAULT_CONFIG = Path("config/pipeline-config.yml")
+DEFAULT_WORKSPACE = Path(".local")
+
+
+def say_options(config: Path, environment: str | None, workspace: Path) -> str:
+    """Return `--config`, `--env` and `--workspace` as far as they differ from the defaults, quoted for a shell."""
+    given = {
+        "--config": config if config != DEFAULT_CONFIG else None,
+        "--env": environment,
+        "--workspace": workspace if workspace != DEFAULT_WORKSPACE else None,
+    }
+    return " ".join(f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value)
