@@ -120,6 +120,12 @@ class S3Objects:
         with translated(StoreError, f"{source}: cannot be copied to {target}"):
             self.client.copy({"Bucket": from_bucket, "Key": from_key}, bucket, key, Config=_WHOLE_COPY)
 
+    def delete(self, uri: str) -> None:
+        """Delete an object; S3 does not mind that there is none."""
+        bucket, key = split_uri(uri)
+        with translated(StoreError, f"{uri}: cannot be deleted"):
+            self.client.delete_object(Bucket=bucket, Key=key)
+
     def upload(self, source: Path, uri: str) -> None:
         """Write a file's bytes to an object."""
         bucket, key = split_uri(uri)

@@ -24,7 +24,6 @@ from lambda_trigger.ports import (
     ports_for,
 )
 from lambda_trigger.settings import Model, Settings
-from lambda_trigger.summary import NOTHING_TO_PREDICT
 from lambda_trigger.text import list_names, quote_argument
 from lambda_trigger.verdicts import Verdict, Verdicts
 from steps import contract
@@ -34,6 +33,7 @@ log = logging.getLogger(__name__)
 ALL = "all"
 PER_MODEL = "per_model"
 NO_DEFAULT = "no approved default model"
+NOTHING_TO_PREDICT = "no rows to predict"
 
 
 class PolicyError(Exception):

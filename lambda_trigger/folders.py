@@ -116,6 +116,11 @@ class FolderObjects:
         """Copy an object; a copy, not a link, because the registry outlives the execution."""
         self.upload(self.resolve(source), target)
 
+    def delete(self, uri: str) -> None:
+        """Delete an object's file."""
+        with _as_store_error(f"{uri}: cannot be deleted"):
+            self.resolve(uri).unlink(missing_ok=True)
+
     def upload(self, source: Path, uri: str) -> None:
         """Write a file's bytes to an object."""
         with _as_store_error(f"{uri}: cannot be written"), _new_file(self.resolve(uri)) as scratch:

@@ -111,41 +111,32 @@ def _cause(model: ModelSummary) -> str:
 
 
 def _verdict_table(models: Sequence[Verdict]) -> str:
-    heading = ("MODEL", "MAE", "THRESHOLD", "BASELINE", "IMPROVEMENT", "HOLDOUT", "VERDICT")
+    return _table(("HOLDOUT", "VERDICT"), [(m, m.holdout_rows, _say_verdict(m)) for m in models])
+
+
+def _served_table(models: Sequence[ModelSummary]) -> str:
+    return _table(("ROWS", "SERVED BY"), [(m, m.rows, _say_served(m)) for m in models])
+
+
+def _table(ending: tuple[str, str], models: Sequence[tuple[Verdict | ModelSummary, int, str]]) -> str:
+    """Return the table of the models' figures; `ending` heads the two columns that each mail has of its own."""
     rows = [
         (
             m.name,
-            format_number(m.mae),
-            format_number(m.threshold),
-            format_number(m.baseline_mae),
+            *(format_number(figure) for figure in (m.mae, m.threshold, m.baseline_mae)),
             _percent(m.improvement),
-            str(m.holdout_rows),
-            _say_verdict(m),
+            str(count),
+            verdict,
         )
-        for m in models
+        for m, count, verdict in models
     ]
-    return format_table([heading, *rows], frozenset(range(1, 6)))
+    return format_table(
+        [("MODEL", "MAE", "THRESHOLD", "BASELINE", "IMPROVEMENT", *ending), *rows], frozenset(range(1, 6))
+    )
 
 
 def _say_verdict(model: Verdict) -> str:
     return "not trained" if model.ignored else "accepted" if model.accepted else "REJECTED"
-
-
-def _served_table(models: Sequence[ModelSummary]) -> str:
-    heading = ("MODEL", "MAE", "THRESHOLD", "BASELINE", "IMPROVEMENT", "ROWS", "SERVED BY")
-    rows = [
-        (
-            m.name,
-            format_number(m.mae),
-            format_number(m.threshold),
-            format_number(m.baseline_mae),
-            _percent(m.improvement),
-            str(m.rows),
-            _say_served(m),
-        )
-        for m in models
-    ]
-    return format_table([heading, *rows], frozenset(range(1, 6)))
 
 
 def _say_served(model: ModelSummary) -> str:

@@ -5,7 +5,7 @@ folders on one machine (`lambda_trigger.folders`). Nothing here does I/O, and fo
 port: each adapter turns them into a PortError.
 
 PortError          base: the outside world said no
-+- StoreError      an object cannot be read, written or copied
++- StoreError      an object cannot be read, written, copied or deleted
 +- RegistryError   a model package cannot be listed, made, changed or deleted
 +- NotifyError     a message cannot be delivered
 """
@@ -35,7 +35,7 @@ class PortError(Exception):
 
 
 class StoreError(PortError):
-    """An object cannot be read, written or copied."""
+    """An object cannot be read, written, copied or deleted."""
 
 
 class RegistryError(PortError):
@@ -111,6 +111,9 @@ class ObjectStore(Protocol):
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object as a whole."""
+
+    def delete(self, uri: str) -> None:
+        """Delete an object if it is there."""
 
     def upload(self, source: Path, uri: str) -> None:
         """Write a file's bytes to an object."""

@@ -2,7 +2,8 @@
 verdict.
 
 `describe_package` and `choose_surplus` are pure. `handler` copies artifacts to the registry prefix (which
-never expires), makes the packages, and deletes unapproved versions beyond `registry.keep`; artifacts stay.
+never expires), makes the packages, and deletes unapproved versions beyond `registry.keep` with the artifacts that
+no other version has.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _register_model(
     elif auto and known.status == PENDING:
         changed = {key: metadata[key] for key in ("accepted", "auto_approved", "execution")}
         ports.registry.set_status(known, APPROVED, changed)
-    _prune(ports, group.name, chosen.keep)
+    _prune(ports, group.name, chosen.keep, join_uri(event[contract.KEY_REGISTRY], model.slug))
     return known is None
 
 
@@ -143,6 +144,14 @@ def _new_package(
     )
 
 
-def _prune(ports: Ports, group: str, keep: int) -> None:
-    for package in choose_surplus(ports.registry.packages(group), keep):
+def _prune(ports: Ports, group: str, keep: int, folder: str) -> None:
+    """Delete surplus versions and, of `folder`, what only they refer to; a version goes before its artifact."""
+    packages = tuple(ports.registry.packages(group))
+    surplus = choose_surplus(packages, keep)
+    kept = {package.artifact_uri for package in packages if package not in surplus}
+    for package in surplus:
         ports.registry.delete(package)
+        artifact = join_uri(folder, package.sha256, contract.MODEL_FILE)
+        if package.sha256 and package.artifact_uri == artifact and artifact not in kept:
+            ports.objects.delete(artifact)
+            ports.objects.delete(join_uri(folder, package.sha256, contract.EVALUATION_FILE))

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from steps import contract
-
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Who served one segment, and why; `rows` are the rows it has to predict."""
+    """Who served one segment, and why; `rows` were predicted, `rows_waiting` should have been and were not."""
 
     name: str
     slug: str
@@ -25,16 +23,13 @@ class ModelSummary:
     served_by: str
     why: str
     rows: int
+    rows_waiting: int
     model_version: int | None
 
     @property
     def is_unserved(self) -> bool:
         """Tell whether rows of this segment got no prediction; a segment without rows lacks nothing."""
-        return self.served_by == contract.SKIPPED and self.why != NOTHING_TO_PREDICT
-
-
-NOTHING_TO_PREDICT = "no rows to predict"
-"""Reason for which a segment is skipped without anything being wrong."""
+        return self.rows_waiting > 0
 
 
 @dataclass(frozen=True)
@@ -72,5 +67,6 @@ def _parse_model(name: str, found: Mapping[str, Any]) -> ModelSummary:
         served_by=found["served_by"],
         why=found["why"] or "",
         rows=int(found["rows"]),
+        rows_waiting=int(found["rows_waiting"]),
         model_version=found["model_version"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,11 +48,8 @@ def _width(cell: str) -> int:
 
 
 def quote_argument(name: str, slug: str) -> str:
-    """Return a model's name as a shell argument in quotes, or its slug if the name would not survive."""
-    if not name.isprintable() or name.startswith("-") or "!" in name:
-        return slug
-    escaped = "".join("\\" + letter if letter in '\\"$`' else letter for letter in name)
-    return f'"{escaped}"'
+    """Return a model's name as a shell argument, or its slug if the name would be an option or break the line."""
+    return slug if not name.isprintable() or name.startswith("-") else shlex.quote(name)
 
 
 def format_time(moment: datetime, timezone: str) -> str:

@@ -109,7 +109,7 @@ def _has_rest(census: Census | None, own: list[str]) -> bool:
     """Tell whether any row belongs to no model of its own."""
     if census is None:
         return False
-    small = [s for s in census.segments if s.value not in own]
+    small = [s for s in census.segments if s.value not in own or not s.train_rows]
     return any(s.train_rows or s.predict_rows for s in [*small, census.unmatched])
 
 

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steps import cells, problem, rawfile
+from steps import cells, contract, problem, rawfile
 from steps.job import StepError
 from steps.rawfile import RawFile
 
 TRAIN = "train"
 PREDICT = "predict"
-POOLED = "pooled"
 SKIP = "skip"
 CODE_LIMIT = 2**62
 NUMERIC = (rawfile.INTEGER, rawfile.FLOAT)
@@ -56,11 +55,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the rows go: model per code (None: to nobody), and how many rows belong to none of the models."""
+    """Where the rows go: model per code (None: to nobody), and how many rows belong to none of the models.
+
+    `warnings` name the models whose rows are skipped because nothing was there to train them on.
+    """
 
     models: Mapping[int, int | None]
     rest_rows: int
     skipped_rows: int
+    warnings: tuple[str, ...] = ()
 
 
 def read_rules(models: Sequence[Mapping[str, Any]], role: str) -> tuple[Rule, ...]:
@@ -106,7 +109,7 @@ def _named_values(rules: Iterable[Rule], column: str) -> tuple[str, ...]:
 
 
 def _classify(rules: Sequence[Rule], columns: Sequence[str], file: RawFile) -> FileClass:
-    named_by = frozenset(n for n, rule in enumerate(rules) if rule.globs and rawfile.matches(file.key, rule.globs))
+    named_by = frozenset(n for n, rule in enumerate(rules) if rule.globs and contract.matches(file.key, rule.globs))
     return FileClass(named_by, tuple(file.stored_as(column) in NUMERIC for column in columns))
 
 
@@ -206,13 +209,43 @@ def place(
     found = {code: matcher.models(code) for code in sorted(counts)}
     problems = _overlaps(plan, found, counts)
     own = {code: models[0] if models else None for code, models in found.items()}
-    if trained is not None and pooled is not None:
-        own = {c: n if n is not None and trained.get(plan.rules[n].slug) else None for c, n in own.items()}
-    rest_rows = sum(counts[code] for code, model in own.items() if model is None)
-    if rest_rows and pooled is None and rest != SKIP:
-        problems.append(_rest_problem(plan, rest_rows))
-    models = {code: pooled if model is None else model for code, model in own.items()}
-    return Placement(models, rest_rows, rest_rows if pooled is None else 0), problems
+    untrained = _untrained_rows(plan, own, counts, trained)
+    unmatched = sum(counts[code] for code, model in own.items() if model is None)
+    rest_rows = unmatched + sum(untrained.values())
+    taken = {code: pooled if model is None or model in untrained else model for code, model in own.items()}
+    if pooled is not None:
+        return Placement(taken, rest_rows, 0), problems
+    if rest == SKIP:
+        return Placement(taken, rest_rows, rest_rows, _skipped_models(plan, untrained)), problems
+    problems += _untrained_problems(plan, untrained)
+    problems += [_rest_problem(plan, unmatched)] if unmatched else []
+    return Placement(taken, rest_rows, rest_rows), problems
+
+
+def _untrained_rows(
+    plan: Plan, own: Mapping[int, int | None], counts: Mapping[int, int], trained: Mapping[str, bool] | None
+) -> dict[int, int]:
+    """Return the rows per model that has nothing to train on; none while training data are prepared."""
+    rows: dict[int, int] = {}
+    for code, model in own.items():
+        if trained is not None and model is not None and not trained.get(plan.rules[model].slug):
+            rows[model] = rows.get(model, 0) + counts[code]
+    return dict(sorted(rows.items()))
+
+
+def _skipped_models(plan: Plan, untrained: Mapping[int, int]) -> tuple[str, ...]:
+    return tuple(
+        f"model {plan.rules[n].name!r} has no rows to train on: its {rows} rows to predict are skipped"
+        for n, rows in untrained.items()
+    )
+
+
+def _untrained_problems(plan: Plan, untrained: Mapping[int, int]) -> list[str]:
+    return [
+        f"model {plan.rules[n].name!r} has {rows} rows to predict but none to train on, and there is no pooled model; "
+        "set rest to pooled or skip, or give it training rows"
+        for n, rows in untrained.items()
+    ]
 
 
 def _overlaps(plan: Plan, found: Mapping[int, list[int]], counts: Mapping[int, int]) -> list[str]:

@@ -13,7 +13,6 @@ from steps import cells
 RANDOM = "random"
 TIME = "time"
 GROUP = "group"
-METHODS = (RANDOM, TIME, GROUP)
 
 
 @dataclass(frozen=True)

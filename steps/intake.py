@@ -1,6 +1,6 @@
 """Load the training files into table `t`, each column typed by all its cells.
 
-Between the raw files and `training`, which assigns, splits and writes what was loaded.
+Between the raw files and `prepare_training`, which assigns, splits and writes what was loaded.
 """
 
 from __future__ import annotations

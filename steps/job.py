@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from steps import contract
 
 log = logging.getLogger(__name__)
+
+USAGE = 2
+"""Exit code of argparse for arguments that it does not take."""
 
 
 class StepError(Exception):
@@ -26,7 +30,10 @@ class StepError(Exception):
 
 
 def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Run a step's `main` on the command line's arguments; a StepError becomes one line and exit code 1."""
+    """Run a step's `main` on the command line's arguments; an error becomes an ExitMessage and exit code 1.
+
+    A StepError is told as it is. Of any other error only types and places are: its text may quote a cell.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
         main(sys.argv[1:])
@@ -34,10 +41,31 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
         write_message(str(error))
         log.error("%s", " ".join(str(error).split()))  # noqa: TRY400 - the message is the whole story
         sys.exit(1)
-    except Exception as error:
-        write_message(f"{type(error).__name__} in {Path(sys.argv[0]).name}; see the step's log")
+    except SystemExit as end:
+        if end.code == USAGE:
+            write_message(f"{Path(sys.argv[0]).name} does not take the arguments it was given; see the step's log")
         raise
+    except Exception as error:  # noqa: BLE001 - the seam at which every error ends
+        write_message(f"{type(error).__name__} in {Path(sys.argv[0]).name}; see the step's log")
+        log.error("%s", describe(error))  # noqa: TRY400 - the traceback would tell the error's text
+        sys.exit(1)
     sys.exit(0)
+
+
+def describe(error: BaseException) -> str:
+    """Return type and frames of an error and of what caused it, the last one first, without their texts."""
+    told = ((type(each).__name__, traceback.format_tb(each.__traceback__)) for each in _chain(error))
+    return "caused by ".join(f"{name}\n{''.join(frames)}" for name, frames in told).rstrip()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in seen:
+        seen.append(following)
+        yield following
+        hidden = following.__suppress_context__
+        following = following.__cause__ or (None if hidden else following.__context__)
 
 
 def write_message(text: str) -> None:

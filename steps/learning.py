@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 EVAL_METRIC = "mean_absolute_error"
 _SHORTAGES = frozenset({"MemoryError", "NotEnoughMemoryError", "OSError"})
+_TIMEOUT = "TimeLimitExceeded"
 
 
 @dataclass(frozen=True)
@@ -156,15 +157,17 @@ def on_data(failed: str) -> Iterator[None]:
 
 
 def require_a_model(predictor: Any, request: fitting.Request, rows: int) -> None:
-    """End as failed, or as transient where memory was short, when AutoGluon skipped every model it tried."""
+    """End as failed when AutoGluon skipped every model it tried; as transient where memory or all time ran out."""
     if predictor.model_names():
         return
     failures = predictor.model_failures()
-    types = [] if failures.empty else [f"{row.model}: {row.exc_type}" for row in failures.itertuples()]
-    tried = f" ({', '.join(types)})" if types else ""
-    reason = f"no model could be trained on {fitting.count(rows)} within {request.time_limit:g} s{tried}"
-    short = not failures.empty and not _SHORTAGES.isdisjoint(failures["exc_type"])
-    raise trial.Ended(trial.TRANSIENT if short else trial.FAILED, reason)
+    types = [] if failures.empty else [(str(row.model), str(row.exc_type)) for row in failures.itertuples()]
+    met = {kind for _, kind in types}
+    limit = f"{request.time_limit:g} s" + f" of {contract.TRAIN_TIME_LIMIT}" * (_TIMEOUT in met)
+    tried = f" ({', '.join(f'{model}: {kind}' for model, kind in types)})" if types else ""
+    transient = not _SHORTAGES.isdisjoint(met) or met == {_TIMEOUT}
+    reason = f"no model could be trained on {fitting.count(rows)} within {limit}{tried}"
+    raise trial.Ended(trial.TRANSIENT if transient else trial.FAILED, reason)
 
 
 def _deployed(predictor: Any, folder: Path) -> Any:

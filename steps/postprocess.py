@@ -1,7 +1,7 @@
 """PostProcess: join every model's predictions, say what the run came to, and publish it.
 
 `python -m steps.postprocess --execution ID --raw URI --train-version V --predict-version V` reads the inputs into a
-`Run`, lets `predictions` prove and write the data set, `summary` and `report` tell about it, and moves all of it to
+`Run`, lets `joining` prove and write the data set, `summary` and `report` tell about it, and moves all of it to
 the output in one go, the marker last. Nothing appears in the output unless everything was made.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from steps import contract, job, predictions, report, summary
+from steps import contract, job, joining, report, summary
 from steps.job import StepError
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
         joined = _join(run, staged, scratch / "spill")
         found = summary.summarize(run, joined.rows)
         job.write_json(staged / contract.SUMMARY_FILE, found)
-        published = report.Published(joined.files, predictions.CSV_FILE if run.settings.get("csv") else None)
+        published = report.Published(joined.files, joining.CSV_FILE if run.settings.get("csv") else None)
         page = report.render(run, found, published, local=contract.ML_ROOT_VARIABLE in os.environ)
         (staged / contract.REPORT_FILE).write_text(page, encoding="utf-8")
         _publish(staged, contract.output_dir(contract.OUT_PREDICTIONS), found)
@@ -148,16 +148,16 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _join(run: summary.Run, staged: Path, spill: Path) -> predictions.Joined:
+def _join(run: summary.Run, staged: Path, spill: Path) -> joining.Joined:
     parts = [
-        predictions.Part(model.name, model.source, model.rows, tuple(sorted(model.folder.glob("part-*.parquet"))))
+        joining.Part(model.name, model.source, model.rows, tuple(sorted(model.folder.glob("part-*.parquet"))))
         for model in run.models
     ]
     data = run.predict_data
     absent = int(data.get("skipped_rows", 0)) + sum(model.waiting for model in run.models)
-    expected = predictions.Expected(data["rows"], absent, run.settings["id"], str(data.get("id_type", "")))
-    csv = staged / predictions.CSV_FILE if run.settings.get("csv") else None
-    return predictions.join(parts, expected, predictions.Target(staged / contract.PREDICTIONS_DIR, spill, csv))
+    expected = joining.Expected(data["rows"], absent, run.settings["id"], str(data.get("id_type", "")))
+    csv = staged / joining.CSV_FILE if run.settings.get("csv") else None
+    return joining.join(parts, expected, joining.Target(staged / contract.PREDICTIONS_DIR, spill, csv))
 
 
 def _publish(staged: Path, output: Path, found: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Prepare raw files: `python -m steps.prepare training|prediction --version V --raw URI`.
 
-First step of a run. Checks that the files are those the run was started with, then hands over to `training` or
-`prediction`. Reads and writes only below the step's own folders.
+First step of a run. Checks that the files are those the run was started with, then hands over to
+`prepare_training` or `prepare_prediction`. Reads and writes only below the step's own folders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from steps import assignment, contract, job, prediction, rawfile, training
+from steps import assignment, contract, job, prepare_prediction, prepare_training, rawfile
 from steps.intake import Settings
 from steps.rawfile import Source
 from steps.schema import Schema
@@ -33,10 +33,11 @@ def main(argv: Sequence[str]) -> None:
     scratch = contract.ml_root() / "processing" / "scratch"
     try:
         if arguments.kind == TRAINING:
-            training.prepare(Settings.from_json(settings), source, scratch)
+            prepare_training.prepare(Settings.from_json(settings), source, scratch)
         else:
             schema = Schema.from_json(job.read_json(contract.input_dir(contract.IN_SCHEMA) / contract.SCHEMA_FILE))
-            prediction.prepare(prediction.Settings.from_json(settings), schema, source, scratch)
+            chosen = prepare_prediction.Settings.from_json(settings)
+            prepare_prediction.prepare(chosen, schema, source, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

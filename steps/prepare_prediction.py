@@ -123,7 +123,7 @@ def _write_summary(data: Data, source: Source) -> None:
         "rest_rows": data.placement.rest_rows,
         "skipped_rows": data.placement.skipped_rows,
         "extra_columns": extra,
-        "warnings": [],
+        "warnings": list(data.placement.warnings),
         "id_type": data.id_type,
     }
     job.write_json(contract.output_dir(contract.OUT_PREDICT) / contract.DATA_FILE, summary)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import fnmatch
 import hashlib
 import re
 from collections import Counter
@@ -85,16 +84,10 @@ def is_parquet(key: str) -> bool:
     return key.lower().endswith(PARQUET_SUFFIX)
 
 
-def matches(key: str, globs: Iterable[str]) -> bool:
-    """Tell whether one of the globs names a key, by the whole key or by its file name."""
-    name = PurePosixPath(key).name
-    return any(fnmatch.fnmatchcase(key, glob) or fnmatch.fnmatchcase(name, glob) for glob in globs)
-
-
 def choose(keys: Iterable[str], globs: Sequence[str]) -> list[str]:
     """Return the keys that the globs name, sorted; raise StepError when there is none, or one is not data."""
     keys = sorted(keys)
-    chosen = [key for key in keys if matches(key, globs)]
+    chosen = [key for key in keys if contract.matches(key, globs)]
     if not chosen:
         hint = problem.nearest(globs[0].strip("*"), keys) if globs else "the setting is empty"
         problem.raise_all([f"no file for glob {problem.name_list(globs)}; {hint}. Add files or change data's globs"])

@@ -33,6 +33,7 @@ _NAMED = 5
 _NULL_SHIFT = 0.1
 """A null rate this far from training's is worth a line."""
 _FILES = 50
+_SURROUNDINGS = "Add the --config, --env and --workspace that this run was started with, if any:"
 _ABSENT = "–"
 
 Json = Mapping[str, Any]
@@ -113,21 +114,36 @@ def _tone(run: summary.Run) -> str:
 
 def _advice(run: summary.Run, local: bool) -> list[dict[str, Any]]:
     """Say what to do next, each with the commands that do it."""
-    skipped = [model for model in run.models if model.waiting]
     down = [m for m in summary.rejected(run.models) if _is_trained(m) and not m.waiting]
     fresh = [m for m in run.models if m.source == contract.FRESH and m.verdict.get("accepted")]
-    start = f"python -m pipelines.run{' --local' * local}"
-    advice = []
-    if skipped:
-        text = "Skipped segments have no approved default. Approve or register one for each, then start a new run:"
-        advice.append({"text": text, "commands": [*_approvals(skipped, local), start]})
+    advice = _advice_on_skipped([model for model in run.models if model.waiting], local)
     if down:
-        text = "Look at the rejected models below. To let one serve all the same, approve it as the default:"
-        advice.append({"text": text, "commands": _approvals(down, local)})
+        text = "Look at the rejected models below. To let one serve all the same, approve it as the default."
+        advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": _approvals(down, local)})
     if not advice and fresh:
-        text = "Nothing needs doing. To have these models as defaults should a later run be rejected, approve them:"
-        advice.append({"text": text, "commands": _approvals(fresh, local)})
+        text = "Nothing needs doing. To have these models as defaults should a later run be rejected, approve them."
+        advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": _approvals(fresh, local)})
     return advice or [{"text": "Nothing needs doing.", "commands": []}]
+
+
+def _advice_on_skipped(skipped: Sequence[summary.Model], local: bool) -> list[dict[str, Any]]:
+    """Say why segments were skipped; a default helps only where Decide looked for one."""
+    start = f"python -m pipelines.run{' --local' * local}"
+    decided = [model for model in skipped if model.decision is not None]
+    others = [model for model in skipped if model.decision is None]
+    advice = []
+    if decided:
+        text = f"Skipped: {_reasons(decided)}. Approve or register a default for each, then start a new run."
+        advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": [*_approvals(decided, local), start]})
+    if others:
+        text = f"Skipped: {_reasons(others)}. Give each of them what it lacks, then start a new run."
+        advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": [start]})
+    return advice
+
+
+def _reasons(models: Sequence[summary.Model]) -> str:
+    more = f" and {len(models) - _NAMED:,} more" if len(models) > _NAMED else ""
+    return ", ".join(f"{m.name} ({m.why or 'no reason was given'})" for m in models[:_NAMED]) + more
 
 
 def _is_trained(model: summary.Model) -> bool:
@@ -138,8 +154,14 @@ def _approvals(models: Sequence[summary.Model], local: bool) -> list[str]:
     """Return the commands that give each model a default: one that did not train has nothing to approve."""
     command = f"python -m pipelines.registry{' --local' * local}"
     more = [f"# and {len(models) - _NAMED:,} more"] if len(models) > _NAMED else []
-    chosen = [(shlex.quote(m.name), _is_trained(m)) for m in models[:_NAMED]]
+    chosen = [(_argument(m), _is_trained(m)) for m in models[:_NAMED]]
     return [f"{command} approve {n}" if ok else f"{command} register {n} MODEL.tar.gz" for n, ok in chosen] + more
+
+
+def _argument(model: summary.Model) -> str:
+    """Return a model's name for a shell, or its slug if the name would be an option or break the line."""
+    odd = not model.name.isprintable() or model.name.startswith("-")
+    return model.slug if odd else shlex.quote(model.name)
 
 
 def _tiles(run: summary.Run, found: Json) -> list[tuple[str, str, str]]:

@@ -17,7 +17,6 @@ NUMBER = "number"
 BOOL = "bool"
 DATETIME = "datetime"
 TEXT = "text"
-KINDS = (NUMBER, BOOL, DATETIME, TEXT)
 
 INTEGER_ID = "int64"
 TEXT_ID = "string"

@@ -107,6 +107,9 @@ class FakeAws:
         self.objects[given["Bucket"], given["Key"]] = self._object(source, "NoSuchKey")
         return {}
 
+    def _on_delete_object(self, given: dict[str, Any]) -> None:
+        self.objects.pop((given["Bucket"], given["Key"]), None)
+
     def _object(self, given: dict[str, Any], code: str) -> bytes:
         if (given["Bucket"], given["Key"]) not in self.objects:
             raise FakeError(code, "The specified key does not exist.", 404)

@@ -95,7 +95,13 @@ class Desk:
         models = {contract.model_key(s): f"{RUN}/Train-{s}/model" for s in slugs}
         return {"Execution": "run-1", "Settings": SETTINGS_URI, **outputs, **models, **more}
 
-    def default(self, slug: str, status: Status = "Approved", metadata: dict[str, str] | None = None) -> ModelPackage:
+    def default(
+        self,
+        slug: str,
+        status: Status = "Approved",
+        metadata: dict[str, str] | None = None,
+        artifact: str | None = None,
+    ) -> ModelPackage:
         """Register a version of a model."""
         group = ModelGroup(f"flights-{slug}", "flights", slug)
         registry = self.ports.registry
@@ -103,6 +109,6 @@ class Desk:
         number = len(list(registry.packages(group.name)))
         digest = f"{slug.lower()}{number}".ljust(64, "d")
         found = {"sha256": digest, "execution": "run-0", "auto_approved": "false", **(metadata or {})}
-        artifact = f"{BASE}/registry/{slug}/{digest}/model.tar.gz"
+        artifact = artifact or f"{BASE}/registry/{slug}/{digest}/model.tar.gz"
         new = NewPackage(group.name, status, artifact, "image:old", f"token-{slug}-{number}", found)
         return registry.register(new)

@@ -93,7 +93,7 @@ def test_missing_defaults_fail_with_every_segment_and_the_commands_that_help(des
     message = str(raised.value)
     assert "for 3 segments: EWR, JFK, LGA" in message
     for name in NAMES:
-        assert f'python -m pipelines.registry --local approve "{name}"' in message
+        assert f"python -m pipelines.registry --local approve {name}\n" in message
     assert "python -m pipelines.run --local --retry run-1" in message
 
 

@@ -28,6 +28,7 @@ def model_summary(served_by: str = "fresh", **changes: Any) -> dict[str, Any]:
         "served_by": served_by,
         "why": "accepted by the gate",
         "rows": 5,
+        "rows_waiting": 0,
         "model_version": None,
         **changes,
     }
@@ -105,14 +106,14 @@ def test_a_run_served_by_defaults_says_so_and_why_in_its_first_line(desk: Desk) 
     assert first_line(desk) == "flights: 3 of 3 served by DEFAULT (EWR MAE 31 > 20)"
     assert body(desk).startswith("Subject: flights: 3 of 3 served by DEFAULT (EWR MAE 31 > 20)\n")
     assert "default version 2 - MAE 31 > threshold 20" in body(desk)
-    assert 'python -m pipelines.registry --local approve "EWR"' in body(desk)
-    assert 'approve "JFK"' not in body(desk)
+    assert "python -m pipelines.registry --local approve EWR" in body(desk)
+    assert "approve JFK" not in body(desk)
 
 
 def test_a_degraded_run_says_so_first(desk: Desk) -> None:
     bad = {"accepted": False, "mae": None, "threshold": None, "reasons": ["too few rows: 1"]}
     models = {
-        "EWR": model_summary("skipped", **bad, why="too few rows: 1; no approved default model"),
+        "EWR": model_summary("skipped", **bad, why="too few rows: 1; no approved default model", rows_waiting=5),
         "JFK": model_summary("default", **bad),
         "LGA": model_summary(),
     }
@@ -129,6 +130,19 @@ def test_a_segment_without_rows_is_counted_apart_and_not_as_degraded(desk: Desk)
     finish(desk, models)
 
     assert first_line(desk) == "flights: 1 of 2 served by fresh models, 1 without rows to predict"
+
+
+def test_whether_a_segment_lacks_predictions_is_told_by_its_waiting_rows_not_by_a_text(desk: Desk) -> None:
+    models = {
+        "EWR": model_summary("skipped", why="no rows to predict", rows=0, rows_waiting=3),
+        "JFK": model_summary("skipped", why="no training rows", rows=0),
+        "LGA": model_summary(),
+    }
+
+    finish(desk, models, "Degraded")
+
+    expected = "flights: DEGRADED, 1 of 3 not served (EWR), 1 of 3 served by fresh models, 1 without rows to predict"
+    assert first_line(desk) == expected
 
 
 def test_the_finished_mail_tells_where_predictions_and_report_are(desk: Desk) -> None:

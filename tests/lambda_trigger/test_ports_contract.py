@@ -96,6 +96,16 @@ def test_copying_what_is_not_there_is_an_error(objects: ObjectStore) -> None:
         objects.copy(TEXT, "s3://local/copy.json")
 
 
+def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(objects: ObjectStore) -> None:
+    objects.write_text(TEXT, "x")
+    objects.write_text(f"{TEXT}.other", "y")
+    objects.delete(TEXT)
+    objects.delete(TEXT)
+
+    assert not objects.exists(TEXT)
+    assert objects.exists(f"{TEXT}.other")
+
+
 def test_files_go_up_and_come_down_whole(objects: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "up").write_bytes(b"\x00\xff" * 1000)
     objects.upload(tmp_path / "up", "s3://local/model.tar.gz")

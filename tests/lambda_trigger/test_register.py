@@ -127,6 +127,48 @@ def test_old_unapproved_versions_beyond_keep_are_deleted_but_never_approved_ones
     assert kept == [(5, "PendingManualApproval"), (4, "PendingManualApproval"), (1, "Approved")]
 
 
+def stored(desk: Desk, sha256: str, name: str = "model.tar.gz") -> bool:
+    return desk.ports.objects.exists(f"{BASE}/registry/EWR/{sha256}/{name}")
+
+
+def test_the_artifact_of_a_deleted_version_goes_with_it_and_no_other(desk: Desk) -> None:
+    desk.configure(names=["EWR"])
+    digests = [str(number) * 64 for number in range(4)]
+    for number, digest in enumerate(digests):
+        desk.train("EWR", sha256=digest)
+        run(desk, ["EWR"], f"run-{number}")
+
+    assert [stored(desk, digest) for digest in digests] == [False, False, True, True]
+    assert [stored(desk, digest, "evaluation.json") for digest in digests] == [False, False, True, True]
+
+
+def test_an_artifact_that_another_version_has_too_is_kept(desk: Desk) -> None:
+    desk.configure(names=["EWR"])
+    shared = {"sha256": "0" * 64}
+    artifact = f"{BASE}/registry/EWR/{'0' * 64}/model.tar.gz"
+    desk.write(artifact, "shared")
+    desk.default("EWR", "Approved", shared, artifact)
+    desk.default("EWR", "Rejected", shared, artifact)
+    for number in range(1, 3):
+        desk.train("EWR", sha256=str(number) * 64)
+        run(desk, ["EWR"], f"run-{number}")
+
+    assert [package.version for package in packages(desk, "EWR")] == [4, 3, 1]
+    assert stored(desk, "0" * 64)
+
+
+def test_an_artifact_that_lies_elsewhere_is_not_ours_to_delete(desk: Desk) -> None:
+    desk.configure(names=["EWR"])
+    elsewhere = desk.write(f"{BASE}/somewhere/model.tar.gz", "theirs")
+    desk.default("EWR", "Rejected", {"sha256": "0" * 64}, elsewhere)
+    for number in range(1, 3):
+        desk.train("EWR", sha256=str(number) * 64)
+        run(desk, ["EWR"], f"run-{number}")
+
+    assert [package.version for package in packages(desk, "EWR")] == [3, 2]
+    assert desk.ports.objects.exists(elsewhere)
+
+
 def test_long_values_are_cut_to_what_the_registry_takes() -> None:
     assert register.as_metadata({"model": "x" * 300, "mae": None, "empty": ""}) == {"model": "x" * 256}
 

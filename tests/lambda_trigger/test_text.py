@@ -36,7 +36,9 @@ def test_a_short_body_is_left_alone() -> None:
     assert text.fit_body("東京") == "東京"
 
 
-@pytest.mark.parametrize("name", ["EWR", "C (all)", 'say "hi"', "a$HOME`id`", "back\\slash", "東京", "a/b"])
+@pytest.mark.parametrize(
+    "name", ["EWR", "C (all)", 'say "hi"', "a$HOME`id`", "back\\slash", "東京", "a/b", "it's", "wow!"]
+)
 def test_a_quoted_name_comes_back_whole_from_a_shell(name: str) -> None:
     shown = subprocess.run(
         ["sh", "-c", f"printf %s {text.quote_argument(name, 'slug')}"], capture_output=True, check=True
@@ -45,9 +47,13 @@ def test_a_quoted_name_comes_back_whole_from_a_shell(name: str) -> None:
     assert shown.stdout.decode() == name
 
 
-@pytest.mark.parametrize("name", ["-x", "two\nlines", "wow!"])
+@pytest.mark.parametrize("name", ["-x", "two\nlines"])
 def test_a_name_that_no_shell_would_keep_is_given_by_its_slug(name: str) -> None:
     assert text.quote_argument(name, "slug") == "slug"
+
+
+def test_a_name_that_needs_no_quotes_gets_none() -> None:
+    assert text.quote_argument("EWR", "slug") == "EWR"
 
 
 def test_columns_are_aligned_with_wide_characters_too() -> None:

@@ -223,3 +223,11 @@ def test_models_can_be_kept_in_a_set() -> None:
     one, other = (choose_models(config(), census((name, 50, 5))) for name in ("a", "b"))
 
     assert len({one, choose_models(config(), census(("a", 50, 5))), other}) == 2
+
+
+def test_a_listed_model_with_rows_to_predict_and_none_to_train_on_needs_the_pooled_model() -> None:
+    listed = [{"name": "a", "where": {"s": "a"}}, {"name": "b", "where": {"s": "b"}}]
+    config = validate({"data": {"label": "y", "id": "id"}, "models": listed}, "c")
+    census = Census((Segment("a", 50, 5), Segment("b", 0, 5)), Segment("", 0, 0))
+
+    assert [model.pooled for model in choose_models(config, census)] == [False, False, True]

@@ -50,18 +50,51 @@ def test_a_step_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     assert done.stderr.endswith("ERROR train.csv: 3 rows have no id\n")
 
 
-def test_a_bug_keeps_its_traceback_but_its_message_names_no_value(tmp_path: Path) -> None:
-    done = run_step(tmp_path, "raise ValueError('cell SECRET')")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "float(argv[0])",
+        "{}[argv[0]]",
+        "exec('try: float(argv[0])\\nexcept ValueError as error: raise RuntimeError(str(error)) from error')",
+        "exec('try: float(argv[0])\\nexcept ValueError as error: raise RuntimeError(str(error))')",
+    ],
+)
+def test_the_value_that_a_bugs_text_quotes_reaches_neither_log_nor_message(tmp_path: Path, body: str) -> None:
+    done = run_step(tmp_path, body, "SECRET")
 
     assert done.returncode == 1
-    assert message(tmp_path) == "ValueError in tiny.py; see the step's log"
-    assert "Traceback" in done.stderr
+    assert "SECRET" not in done.stderr + done.stdout + message(tmp_path)
+    assert 'tiny.py", line 4, in main' in done.stderr
 
 
-def test_bad_usage_keeps_the_exit_code_of_argparse(tmp_path: Path) -> None:
-    done = run_step(tmp_path, "raise SystemExit(2)")
+def test_a_bug_is_logged_by_its_types_and_frames_causes_included(tmp_path: Path) -> None:
+    body = "exec('try: float(argv[0])\\nexcept ValueError as error: raise RuntimeError(str(error)) from error')"
+    done = run_step(tmp_path, body, "SECRET")
+
+    assert message(tmp_path) == "RuntimeError in tiny.py; see the step's log"
+    assert done.stderr.index("ERROR RuntimeError") < done.stderr.index("caused by ValueError")
+
+
+def test_errors_that_cause_each_other_are_told_once() -> None:
+    first, second = ValueError("a"), KeyError("b")
+    first.__cause__, second.__cause__ = second, first
+
+    assert job.describe(first).splitlines() == ["ValueError", "caused by KeyError"]
+
+
+def test_bad_arguments_keep_the_exit_code_of_argparse_and_leave_a_message(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "__import__('argparse').ArgumentParser().parse_args(argv)", "--odd")
 
     assert done.returncode == 2
+    assert message(tmp_path) == "tiny.py does not take the arguments it was given; see the step's log"
+    assert "unrecognized arguments: --odd" in done.stderr
+
+
+def test_asking_for_help_leaves_no_message(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "__import__('argparse').ArgumentParser().parse_args(argv)", "--help")
+
+    assert done.returncode == 0
+    assert not (tmp_path / "ml" / "output").exists()
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "日" * 600, "é" * 1024, "a" + "日" * 400])

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from steps import contract, predictions
+from steps import contract, joining
 from steps.job import StepError
 
 
-def write(folder: Path, name: str, rows: list[int], served: str = contract.FRESH, **changes: Any) -> predictions.Part:
+def write(folder: Path, name: str, rows: list[int], served: str = contract.FRESH, **changes: Any) -> joining.Part:
     """Write one model's part: `changes` replace columns, and `id_column` renames the id."""
     folder = folder / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,22 +32,22 @@ def write(folder: Path, name: str, rows: list[int], served: str = contract.FRESH
     path = folder / "part-00000.parquet"
     arrays = list(columns.values())
     pq.write_table(pa.Table.from_arrays(arrays, [id_column if n == "id" else n for n in columns]), path)
-    return predictions.Part(name, served, len(rows), (path,))
+    return joining.Part(name, served, len(rows), (path,))
 
 
 def join(
-    folder: Path, *parts: predictions.Part, rows: int, absent: int = 0, part_rows: int = 1000, **names: str
-) -> tuple[predictions.Joined, pa.Table]:
-    expected = predictions.Expected(rows, absent, names.get("id", "id"), names.get("id_type", "int64"))
-    target = predictions.Target(folder / "out", folder / "spill", folder / "out.csv")
-    joined = predictions.join(parts, expected, target, part_rows)
+    folder: Path, *parts: joining.Part, rows: int, absent: int = 0, part_rows: int = 1000, **names: str
+) -> tuple[joining.Joined, pa.Table]:
+    expected = joining.Expected(rows, absent, names.get("id", "id"), names.get("id_type", "int64"))
+    target = joining.Target(folder / "out", folder / "spill", folder / "out.csv")
+    joined = joining.join(parts, expected, target, part_rows)
     return joined, pa.concat_tables(pq.read_table(target.data / name) for name in joined.files)
 
 
 def test_the_data_set_holds_each_row_once_in_the_order_of_the_prediction_files(tmp_path: Path) -> None:
     parts = [write(tmp_path, "EWR", [1, 4, 5]), write(tmp_path, "JFK", [0, 2, 3], contract.DEFAULT)]
     joined, table = join(tmp_path, *parts, rows=6)
-    assert joined == predictions.Joined(6, ("part-00000.parquet",))
+    assert joined == joining.Joined(6, ("part-00000.parquet",))
     assert table.column_names == ["id", "prediction", "model", "source"]
     assert table["id"].to_pylist() == [100, 101, 102, 103, 104, 105]
     assert table["model"].to_pylist() == ["JFK", "EWR", "JFK", "JFK", "EWR", "EWR"]
@@ -80,7 +80,7 @@ def test_the_data_set_is_cut_into_parts_of_one_size(tmp_path: Path) -> None:
 
 
 def test_many_rows_make_row_groups_of_one_size_and_the_same_bytes_twice(tmp_path: Path) -> None:
-    rows = predictions.GROUP_ROWS * 2 + 5
+    rows = joining.GROUP_ROWS * 2 + 5
     owner = np.random.default_rng(0).integers(0, 2, rows)
     parts = [write(tmp_path, name, np.flatnonzero(owner == at).tolist()) for at, name in enumerate(("a", "b"))]
     written = []
@@ -89,7 +89,7 @@ def test_many_rows_make_row_groups_of_one_size_and_the_same_bytes_twice(tmp_path
         assert table["id"].to_numpy().tolist() == list(range(100, rows + 100))
         written.append((folder / "out" / "part-00000.parquet").read_bytes())
     metadata = pq.read_metadata(tmp_path / "one" / "out" / "part-00000.parquet")
-    assert [metadata.row_group(at).num_rows for at in range(3)] == [predictions.GROUP_ROWS] * 2 + [5]
+    assert [metadata.row_group(at).num_rows for at in range(3)] == [joining.GROUP_ROWS] * 2 + [5]
     assert written[0] == written[1]
 
 
@@ -103,9 +103,9 @@ def test_a_model_with_nothing_to_predict_adds_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("id_type", "expected"), [("int64", pa.int64()), ("string", pa.string())])
 def test_a_run_without_rows_publishes_one_empty_typed_part(tmp_path: Path, id_type: str, expected: Any) -> None:
-    skipped = predictions.Part("EWR", contract.SKIPPED, 0, ())
+    skipped = joining.Part("EWR", contract.SKIPPED, 0, ())
     joined, table = join(tmp_path, skipped, rows=7, absent=7, id_type=id_type)
-    assert joined == predictions.Joined(0, ("part-00000.parquet",))
+    assert joined == joining.Joined(0, ("part-00000.parquet",))
     assert table.schema.types == [expected, pa.float64(), pa.string(), pa.string()]
 
 
@@ -149,7 +149,7 @@ def test_a_prediction_that_is_null_or_not_finite_is_an_error(tmp_path: Path, val
 
 
 def test_parts_that_are_not_what_their_models_claim_are_all_named_at_once(tmp_path: Path) -> None:
-    fewer = predictions.Part("EWR", contract.FRESH, 5, write(tmp_path, "EWR", [0, 1]).files)
+    fewer = joining.Part("EWR", contract.FRESH, 5, write(tmp_path, "EWR", [0, 1]).files)
     foreign = write(tmp_path, "JFK", [2, 3], model=pa.array(["JFK", "LGA"]))
     unnamed = write(tmp_path, "LGA", [4, 5], source=pa.array([contract.FRESH, None]))
     with pytest.raises(StepError) as caught:

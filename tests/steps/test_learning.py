@@ -80,7 +80,18 @@ class NothingFitted:
 @pytest.mark.parametrize(
     ("failures", "status", "tail"),
     [
-        ([("LightGBM", "TimeLimitExceeded")], trial.FAILED, " within 12 s (LightGBM: TimeLimitExceeded)"),
+        (
+            [("LightGBM", "TimeLimitExceeded"), ("CatBoost", "TimeLimitExceeded")],
+            trial.TRANSIENT,
+            " within 12 s of TrainTimeLimitSeconds (LightGBM: TimeLimitExceeded, CatBoost: TimeLimitExceeded)",
+        ),
+        (
+            [("LightGBM", "TimeLimitExceeded"), ("CatBoost", "ValueError")],
+            trial.FAILED,
+            " within 12 s of TrainTimeLimitSeconds (LightGBM: TimeLimitExceeded, CatBoost: ValueError)",
+        ),
+        ([("LightGBM", "TimeLimitExceeded"), ("CatBoost", "MemoryError")], trial.TRANSIENT, "CatBoost: MemoryError)"),
+        ([("LightGBM", "ValueError")], trial.FAILED, " within 12 s (LightGBM: ValueError)"),
         ([("LightGBM", "ValueError"), ("CatBoost", "NotEnoughMemoryError")], trial.TRANSIENT, "NotEnoughMemoryError)"),
         ([], trial.FAILED, "no model could be trained on 1,000 rows within 12 s"),
     ],

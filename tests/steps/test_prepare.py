@@ -367,15 +367,41 @@ def test_rest_skip_drops_and_counts_the_rows_of_no_model(stage):
     assert [row["__row__"] for row in rows(out / "north" / "predict")] == [0, 2]
 
 
-def test_a_segment_without_training_rows_is_served_by_the_pooled_model_or_keeps_its_rows(stage):
+def test_the_rows_of_a_segment_without_training_rows_go_to_the_pooled_model(stage):
     write_plain(stage)
     stage.write("predict.csv", "id,region,x,k\n1,east,1,1\n")
-    pooled, alone = by_region("north", "south", "east", pooled=True), by_region("north", "south", "east")
-    stage.train(pooled)
+    models = by_region("north", "south", "east", pooled=True)
+    stage.train(models)
 
-    assert load(stage.predict(pooled) / "pooled" / "status.json")["rows"] == 1
-    stage.train(alone)
-    assert load(stage.predict(alone) / "east" / "status.json")["rows"] == 1
+    out = stage.predict(models)
+
+    assert load(out / "pooled" / "status.json")["rows"] == 1
+    assert load(out / "data.json")["warnings"] == []
+
+
+def test_the_rows_of_a_segment_without_training_rows_are_skipped_with_a_warning(stage):
+    write_plain(stage)
+    stage.write("predict.csv", "id,region,x,k\n1,east,1,1\n2,north,1,1\n3,east,1,1\n4,,1,1\n")
+    models = by_region("north", "south", "east")
+    stage.train(models, rest="skip")
+
+    out = stage.predict(models, rest="skip")
+
+    data = load(out / "data.json")
+    assert [load(out / slug / "status.json")["rows"] for slug in ("north", "south", "east")] == [1, 0, 0]
+    assert (data["rest_rows"], data["skipped_rows"]) == (3, 3)
+    assert data["warnings"] == ["model 'east' has no rows to train on: its 2 rows to predict are skipped"]
+
+
+@pytest.mark.parametrize("rest", ["fail", "pooled"])
+def test_the_rows_of_a_segment_without_training_rows_are_an_error_where_rest_is_not_skipped(stage, rest):
+    write_plain(stage)
+    stage.write("predict.csv", "id,region,x,k\n1,east,1,1\n2,north,1,1\n3,east,1,1\n")
+    models = by_region("north", "south", "east")
+    stage.train(models)
+
+    with pytest.raises(StepError, match=r"^model 'east' has 2 rows to predict but none to train on"):
+        stage.predict(models, rest=rest)
 
 
 def test_models_may_have_files_of_their_own(stage):

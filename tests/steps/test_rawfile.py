@@ -20,8 +20,12 @@ def test_a_glob_without_files_says_what_is_nearest_or_there():
 
 
 def test_files_that_are_not_data_are_named():
-    with pytest.raises(StepError, match=r"'train.run' matches glob 'train\*' but is neither"):
-        rawfile.choose(["train.csv", "train.run"], ["train*"])
+    with pytest.raises(StepError, match=r"'train.txt' matches glob 'train\*' but is neither"):
+        rawfile.choose(["train.csv", "train.txt"], ["train*"])
+
+
+def test_a_run_marker_is_never_data():
+    assert rawfile.choose(["train.csv", "train.run", "a/train.run"], ["train*"]) == ["train.csv"]
 
 
 def test_a_key_that_leaves_the_raw_folder_is_refused(tmp_path):

@@ -102,6 +102,34 @@ def test_the_page_names_the_commands_to_run_next(
     assert "Nothing needs doing" not in page.text()
 
 
+def test_every_block_of_commands_says_which_options_to_add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = "Add the --config, --env and --workspace that this run was started with, if any: python -m pipelines"
+    assert render(tmp_path / "down", monkeypatch).text().count(added) == 2
+    assert render(tmp_path / "passed", monkeypatch, PASSED).text().count(added) == 1
+
+
+def test_what_was_skipped_is_told_with_the_reason_that_decide_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = render(tmp_path, monkeypatch, [dataclasses.replace(FLIGHTS[2], why="policy all: no default")]).text()
+    assert "Skipped: LGA (policy all: no default). Approve or register a default for each, then start" in text
+
+
+def test_a_segment_skipped_without_decide_is_not_told_to_need_a_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(tmp_path, [dataclasses.replace(FLIGHTS[2], status=contract.SKIPPED, why="no training rows")])
+    shutil.rmtree(tmp_path / "processing" / "input" / contract.IN_DECISION)
+    monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(tmp_path))
+    advice = report._advice(postprocess.read_run(postprocess._parse(ARGUMENTS)), local=True)
+    assert advice[0]["text"].startswith("Skipped: LGA (no training rows). Give each of them what it lacks")
+    assert advice[0]["commands"] == ["python -m pipelines.run --local"]
+
+
+def test_a_name_that_no_shell_would_keep_is_given_by_its_slug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "approve dashed" in render(tmp_path, monkeypatch, [Sample("-x", "dashed")]).text()
+
+
 def test_a_command_quotes_a_name_for_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = render(tmp_path, monkeypatch, [Sample("Very Good; rm", "very-good")])
     assert "approve 'Very Good; rm'" in page.text()
