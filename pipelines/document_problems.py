@@ -46,8 +46,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merge]
         twice = [key for key, count in Counter(map(str, keys)).items() if count > 1]
         if twice:
+            marks = [key.start_mark for key, _ in node.value if key.value == twice[0]] or [node.start_mark]
             raise yaml.constructor.ConstructorError(
-                None, None, f"key {twice[0]!r} stands twice in one mapping", node.start_mark
+                None, None, f"key {twice[0]!r} stands twice in one mapping", marks[-1]
             )
         return super().construct_mapping(node, deep)
 
@@ -215,6 +216,8 @@ def _path(location: tuple[str | int, ...]) -> str:
 
 def _sentence(item: Any, location: tuple[str | int, ...], legal: list[str]) -> str:
     kind, context = item["type"], item.get("ctx", {})
+    if kind in ("string_too_long", "too_long"):
+        return f"longer than the {context.get('max_length')} characters or items allowed"
     if kind == "extra_forbidden":
         return f"unknown key{_nearest(location, legal)}"
     if kind in PLAIN_WORDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines import results
 from pipelines.local.engine import Outcome, StepRecord, World
 from pipelines.local.step import Definition
 from pipelines.origin import Origin
@@ -33,7 +34,7 @@ def _event(definition: Definition, origin: Origin, failed: StepRecord, hint: str
         contract.KEY_STEP: failed.name,
         contract.KEY_MODEL: _segment(definition, failed.name),
         contract.KEY_REASON: failed.reason or "no reason was given",
-        contract.KEY_COMMAND: " ".join(f"python -m pipelines.run --local {hint} --retry {origin.execution}".split()),
+        contract.KEY_COMMAND: results.next_command(failed.name, origin, hint),
     }
 
 

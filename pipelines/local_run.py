@@ -22,12 +22,12 @@ from pipelines import failure, models, parameters, results, selection, settings,
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import document
-from pipelines.local.engine import Request, execute
+from pipelines.local.engine import Outcome, Request, World, execute
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
-from pipelines.progress import open_progress
+from pipelines.progress import Progress, open_progress
 from pipelines.rawdata import RAW_BUCKET, read_raw
 from pipelines.settings import Settings
 from steps import contract
@@ -38,7 +38,7 @@ def start(arguments: argparse.Namespace) -> int:
     config, folder, workspace = _open(arguments)
     raw = read_raw(config, folder, workspace.root / "cache" / "raw-digests.json")
     definition, bundles = _definition(config, arguments.config, folder, arguments.definition)
-    given = {contract.RAW_DATA_URI: raw.uri, **raw.versions, **parameters.read_pairs(arguments.overrides)}
+    given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
     _store(workspace, config, bundles, raw.manifests)
     origin = _origin(arguments, config, folder, found)
@@ -48,9 +48,11 @@ def start(arguments: argparse.Namespace) -> int:
 
 def retry(arguments: argparse.Namespace) -> int:
     """Go on with a failed execution, repeating nothing that succeeded; return the exit code."""
-    _refuse(arguments, "--retry", "overrides", "raw", "definition", "no_cache")
+    _refuse(arguments, "--retry", "definition", "no_cache")
     workspace = _workspace(arguments.workspace)
     origin, definition = _recorded(workspace, arguments.retry)
+    _check_raw(arguments, "--retry", origin)
+    parameters.check_same(definition, origin.parameters, parameters.read_pairs(arguments.overrides))
     return _carry_out(arguments, origin, _request(origin, definition, resume=True), workspace)
 
 
@@ -60,15 +62,16 @@ def rerun(arguments: argparse.Namespace) -> int:
     As SageMaker's selective execution does: steps that are not selected keep the results of the source execution, the
     others run as the pipeline is now.
     """
-    _refuse(arguments, "--from", "raw", "definition", "no_cache")
+    _refuse(arguments, "--from", "definition", "no_cache")
     workspace = _workspace(arguments.workspace)
     source, _ = _recorded(workspace, arguments.of)
+    _check_raw(arguments, "--from", source)
     config = settings.load(Path(source.config), source.environment)
     definition, bundles = _definition(config, Path(source.config), Path(source.raw), None)
     selected = selection.downstream(definition, arguments.from_step)
     declared = {parameter.name for parameter in definition.parameters}
     kept = {name: value for name, value in source.parameters.items() if name in declared}
-    found = parameters.check(definition, {**kept, **parameters.read_pairs(arguments.overrides)}, config)
+    found = parameters.check(definition, {**kept, **parameters.read_own(arguments.overrides)}, config)
     _store(workspace, config, bundles, {})
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
     more = {"source": source.execution, "selected": selected, "use_cache": False, "parallelism": config.parallelism}
@@ -77,12 +80,18 @@ def rerun(arguments: argparse.Namespace) -> int:
 
 def _refuse(arguments: argparse.Namespace, action: str, *names: str) -> None:
     """Refuse options that the action would ignore."""
-    options = {"overrides": "--set", "raw": "--raw", "definition": "--definition", "no_cache": "--no-cache"}
+    options = {"definition": "--definition", "no_cache": "--no-cache"}
     given = [options[name] for name in names if getattr(arguments, name)]
     if given:
         raise SettingsError(
             f"{', '.join(given)}: cannot be changed with {action}; leave it out, or start a new execution"
         )
+
+
+def _check_raw(arguments: argparse.Namespace, action: str, origin: Origin) -> None:
+    """Refuse another raw folder than the one that the execution was started with."""
+    if arguments.raw and Path(arguments.raw).resolve() != Path(origin.raw).resolve():
+        raise SettingsError(f"--raw {arguments.raw}: {action} goes on with {origin.raw}; start a new execution instead")
 
 
 def _request(origin: Origin, definition: Definition, **more: Any) -> Request:
@@ -101,6 +110,7 @@ def show_versions(arguments: argparse.Namespace) -> int:
 
 def show_plan(arguments: argparse.Namespace) -> int:
     """Print segments, rows, models and steps; spend nothing."""
+    _refuse(arguments, "--plan", "definition", "no_cache")
     from pipelines import discovery, plan
 
     config, folder, workspace = _open(arguments)
@@ -109,10 +119,10 @@ def show_plan(arguments: argparse.Namespace) -> int:
     chosen = models.choose_models(config, census)
     compiled = compiling.compile_pipeline(config, chosen, local=True)
     definition = document.parse(compiled.text)
-    given = {contract.RAW_DATA_URI: raw.uri, **raw.versions, **parameters.read_pairs(arguments.overrides)}
+    given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
     parameters.check(definition, given, config)
     sys.stdout.write(plan.render(plan.draw(config, chosen, census, compiled.text), as_json=arguments.json))
-    for warning in compiled.warnings:
+    for warning in (*compiled.warnings, *plan.warnings(census)):
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     return 0
 
@@ -122,12 +132,25 @@ def _open(arguments: argparse.Namespace) -> tuple[Settings, Path, Workspace]:
     folder = arguments.raw or config.data.raw
     if not folder:
         raise SettingsError(f"{arguments.config}: data.raw is not set; give the raw folder with --raw FOLDER")
+    _check_place(arguments.workspace, Path(folder))
     return config, Path(folder), _workspace(arguments.workspace)
 
 
+def _check_place(root: Path, folder: Path) -> None:
+    """Refuse a workspace whose files would be raw data of the next run; a hidden one is passed over."""
+    inside, raw = root.resolve(), folder.resolve()
+    if inside.is_relative_to(raw) and not contract.is_hidden(inside.relative_to(raw).as_posix()):
+        raise SettingsError(f"--workspace {root}: lies in the raw folder {folder}; give one outside, or a hidden name")
+
+
 def _workspace(root: Path) -> Workspace:
-    if root.exists() and not root.is_dir():
-        raise SettingsError(f"--workspace {root}: is a file; give a folder")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsError(
+            f"--workspace {root}: cannot be made ({reason}); give a folder that can be written"
+        ) from error
     return Workspace(root.resolve(), {RAW_BUCKET: Path("/")})
 
 
@@ -143,7 +166,22 @@ def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: cannot be read; give a file that pipelines.compile wrote") from error
-    return document.parse(text), _all_bundles(config, path, folder, chosen)
+    definition, bundles = document.parse(text), _all_bundles(config, path, folder, chosen)
+    _check_bundles(definition, bundles, file)
+    return definition, bundles
+
+
+def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Path) -> None:
+    """Refuse a definition that refers to other code or settings than this repository and config make."""
+    known = {bundle.uri for bundle in bundles}
+    for step in definition.every_step():
+        for given in step.arguments.get("ProcessingInputs") or []:
+            uri = given["S3Input"]["S3Uri"]
+            if given["InputName"] in (contract.IN_CODE, contract.IN_SETTINGS) and uri not in known:
+                raise SettingsError(
+                    f"{file}: step {step.name} refers to {given['InputName']} that this config and code do not make; "
+                    "compile it again with the same --config"
+                )
 
 
 def _all_bundles(
@@ -222,9 +260,17 @@ def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, 
     origin.save(workspace.root / "executions" / origin.execution)
     with open_progress(request.definition, origin.execution) as progress:
         world = surroundings.make_world(workspace, origin.pipeline, progress, hint)
-        outcome = execute(request, world, progress.watch)
+        outcome = _execute(request, world, progress, hint)
         if outcome.status == "Failed":
             failure.mail_failure(world, request.definition, origin, outcome, hint)
-    result = results.collect(workspace, origin, outcome)
-    sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result, hint))
+    result = results.collect(workspace, origin, outcome, hint)
+    sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result))
     return result.exit_code
+
+
+def _execute(request: Request, world: World, progress: Progress, hint: str) -> Outcome:
+    try:
+        return execute(request, world, progress.watch)
+    except KeyboardInterrupt:
+        progress.say(f"stopped; go on with: {results.retry_command(request.execution_id, hint)}")
+        raise

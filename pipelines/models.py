@@ -80,6 +80,8 @@ def choose_models(settings: Settings, census: Census | None, always_pooled: bool
     own = _own_models(settings, census)
     names = [model.name for model in own]
     pooled = settings.rest == "pooled" and (always_pooled or _has_rest(census, names))
+    if settings.rest == "fail" and _has_rest(census, names):
+        raise DataError(_refused_rest(settings, census, names))
     if not own and not pooled:
         raise DataError(_no_model(settings))
     if isinstance(settings.models, Segments):
@@ -93,7 +95,7 @@ def _own_models(settings: Settings, census: Census | None) -> list[Model]:
     if census is None:
         raise SettingsError(
             f"models.by: the segments of {settings.models.by!r} are not known; give the data with --raw FOLDER, or "
-            "write the lock file with: python -m pipelines.compile --raw FOLDER --lock"
+            "write the lock file with: python -m pipelines.compile --raw FOLDER --lock (and the same --config)"
         )
     column = settings.models.by
     if any(segment.value == contract.POOLED_NAME for segment in census.segments):
@@ -111,6 +113,17 @@ def _has_rest(census: Census | None, own: list[str]) -> bool:
         return False
     small = [s for s in census.segments if s.value not in own or not s.train_rows]
     return any(s.train_rows or s.predict_rows for s in [*small, census.unmatched])
+
+
+def _refused_rest(settings: Settings, census: Census | None, own: list[str]) -> str:
+    found = census or Census((), Segment("", 0, 0))
+    small = [s for s in found.segments if s.value not in own or not s.train_rows]
+    train = sum(s.train_rows for s in [*small, found.unmatched])
+    predict = sum(s.predict_rows for s in [*small, found.unmatched])
+    return (
+        f"rest: fail, and {train} rows to train on and {predict} rows to predict belong to no model of their own "
+        f"({len(small)} small or unseen segments, min_rows {settings.min_rows}); set rest: pooled or skip"
+    )
 
 
 def _pooled_model() -> Model:
@@ -169,7 +182,8 @@ def read_lock(settings: Settings, path: Path) -> tuple[ModelSpec, ...]:
     """
     if not path.exists():
         raise SettingsError(
-            f"{path}: no lock file; write it with: python -m pipelines.compile --raw FOLDER --lock (or give --raw)"
+            f"{path}: no lock file; write it with: python -m pipelines.compile --raw FOLDER --lock "
+            "(and the same --config), or give --raw"
         )
     lock = read_yaml(path)
     column = settings.models.by if isinstance(settings.models, Segments) else None

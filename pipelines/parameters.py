@@ -13,6 +13,8 @@ from steps import contract
 
 Scalar = str | int | float | bool
 
+VERSIONS = (contract.TRAIN_DATA_VERSION, contract.PREDICT_DATA_VERSION)
+
 
 def read_pairs(pairs: list[str]) -> dict[str, str]:
     """Return `Name=Value` pairs as a mapping.
@@ -24,6 +26,35 @@ def read_pairs(pairs: list[str]) -> dict[str, str]:
     if wrong:
         raise SettingsError(*(f"--set {pair}: expected Name=Value, such as MaeThreshold=12" for pair in wrong))
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def read_own(pairs: list[str]) -> dict[str, str]:
+    """Return `Name=Value` pairs of parameters that a run on this machine may set.
+
+    Raises:
+        SettingsError: a pair has no `=`, or names what is computed from the raw folder.
+    """
+    found = read_pairs(pairs)
+    computed = [name for name in (contract.RAW_DATA_URI, *VERSIONS) if name in found]
+    if computed:
+        raise SettingsError(
+            *(f"--set {name}: is computed from the raw folder; give another with --raw" for name in computed)
+        )
+    return found
+
+
+def check_same(definition: Definition, known: Mapping[str, Scalar], asked: Mapping[str, str]) -> None:
+    """Refuse values that differ from those an execution was started with.
+
+    Raises:
+        ParameterError: a value differs, is unknown or of the wrong type.
+    """
+    found = values.parameter_values(definition, {**known, **asked})
+    differing = [name for name in asked if found[name] != known.get(name)]
+    if differing:
+        raise ParameterError(
+            *(f"--set {name}: the execution was started with {known.get(name)}; start a new one" for name in differing)
+        )
 
 
 def check(definition: Definition, given: Mapping[str, object], config: Settings) -> dict[str, Scalar]:
@@ -42,7 +73,7 @@ def check(definition: Definition, given: Mapping[str, object], config: Settings)
 def _threshold(found: Mapping[str, Any]) -> Iterator[str]:
     threshold = found.get(contract.MAE_THRESHOLD)
     if threshold is not None and not 0 < float(threshold) < contract.FAILED_MAE:
-        yield f"{contract.MAE_THRESHOLD}: {threshold} is not a MAE; expected a number above 0"
+        yield f"{contract.MAE_THRESHOLD}: {threshold} is not a MAE; expected a number above 0 and below 1e12"
 
 
 def _time_limit(found: Mapping[str, Any], config: Settings) -> Iterator[str]:

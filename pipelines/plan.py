@@ -9,7 +9,10 @@ from typing import Any
 
 from pipelines import textgrid
 from pipelines.models import Census, ModelSpec, Segment
-from pipelines.settings import Settings
+from pipelines.settings import Segments, Settings
+
+_UNMATCHED = {True: "(empty)", False: "(no model)"}
+"""How rows of no segment are shown: an empty cell of the segment column, or no filter that matches."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,23 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, defi
     rest = f"pooled ({pooled.slug})" if pooled else settings.rest
     lines = [_line(segment, own, rest) for segment in census.segments]
     if census.unmatched.train_rows or census.unmatched.predict_rows:
-        lines.append(Line("(empty)", "-", census.unmatched.train_rows, census.unmatched.predict_rows, rest))
+        lines.append(
+            Line(
+                _UNMATCHED[isinstance(settings.models, Segments)],
+                "-",
+                census.unmatched.train_rows,
+                census.unmatched.predict_rows,
+                rest,
+            )
+        )
     count = sum(1 for _ in _steps(json.loads(definition)["Steps"]))
     return Plan(tuple(lines), count, settings.step_ceiling, len(models))
+
+
+def warnings(census: Census) -> tuple[str, ...]:
+    """Return what a person should look at before the run: a filter that matches nothing is mostly misspelt."""
+    idle = (s.value for s in census.segments if not s.train_rows and not s.predict_rows)
+    return tuple(f"model {name!r} matches no row of the raw files; look at its where or its globs" for name in idle)
 
 
 def _line(segment: Segment, own: Mapping[str, str], rest: str) -> Line:

@@ -57,7 +57,7 @@ def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such raw folder; give the folder with the raw files with --raw")
-    keys = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    keys = _visible_keys(folder)
     if len(keys) > settings.max_objects:
         raise DataError(f"{folder}: holds {len(keys)} files, more than max_objects: {settings.max_objects}")
     globs = {role: _globs(settings, role) for role in ("train", "predict")}
@@ -68,6 +68,15 @@ def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
     cache.save()
     uri = f"s3://{RAW_BUCKET}{folder.resolve().as_posix()}/"
     return RawData(uri, files["train"], files["predict"])
+
+
+def _visible_keys(folder: Path) -> list[str]:
+    """Return the keys of the files below a folder, without descending into what a dot hides."""
+    keys: list[str] = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        keys += [(Path(place) / name).relative_to(folder).as_posix() for name in files if not name.startswith(".")]
+    return sorted(key for key in keys if (folder / key).is_file())
 
 
 def _globs(settings: Settings, role: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Result:
     models: Mapping[str, Mapping[str, Any]]
     seconds: float
     error: str | None
+    next: str | None
     logs: tuple[str, ...]
     steps: Mapping[str, Mapping[str, Any]]
 
@@ -42,7 +44,7 @@ class Result:
         return EXIT_CODES[self.status]
 
 
-def collect(workspace: Workspace, origin: Origin, outcome: Outcome) -> Result:
+def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = "") -> Result:
     """Return the result of an ended execution from its outcome, its summary and its verdicts."""
     folder = _published(workspace, outcome)
     summary = _read(folder / contract.SUMMARY_FILE) if folder else None
@@ -57,6 +59,7 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome) -> Result:
         models=models,
         seconds=round(outcome.seconds, 3),
         error=_error(outcome),
+        next=next_command(outcome.failed[0].name, origin, hint) if outcome.failed else None,
         logs=tuple(str(workspace.root / record.log) for record in outcome.failed if record.log),
         steps=_steps(outcome),
     )
@@ -142,7 +145,7 @@ def as_json(result: Result) -> str:
     return json.dumps({**result.__dict__, "logs": list(result.logs)}, ensure_ascii=False) + "\n"
 
 
-def as_table(result: Result, hint: str = "") -> str:
+def as_table(result: Result) -> str:
     """Return the result as text for people: a table of models, then where things are and what to do next."""
     lines = ["", *_model_lines(result)] if result.models else [""]
     lines += ["", f"{result.status} in {result.seconds:.1f} s: execution {result.execution}"]
@@ -151,10 +154,21 @@ def as_table(result: Result, hint: str = "") -> str:
     lines += [f"  log          {log}" for log in result.logs]
     if result.error:
         lines.append(f"error: {result.error}")
-    if result.status == FAILED and "--retry" not in (result.error or ""):
-        command = " ".join(f"python -m pipelines.run --local {hint} --retry {result.execution}".split())
-        lines.append(f"go on with: {command}")
+    if result.next and result.next not in (result.error or ""):
+        lines.append(f"go on with: {result.next}")
     return "\n".join(lines) + "\n"
+
+
+def retry_command(execution: str, hint: str) -> str:
+    """Return the command that goes on with an execution."""
+    return " ".join(f"python -m pipelines.run --local {hint} --retry {execution}".split())
+
+
+def next_command(failed: str, origin: Origin, hint: str) -> str:
+    """Return the command after a failure in step `failed`: data that were mended are another data version."""
+    if failed in (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION):
+        return " ".join(f"python -m pipelines.run --local {hint} --raw {shlex.quote(origin.raw)}".split())
+    return retry_command(origin.execution, hint)
 
 
 def _model_lines(result: Result) -> list[str]:

@@ -83,7 +83,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"error: {problem}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
-        print("stopped; go on with --retry and the execution's ID", file=sys.stderr)  # noqa: T201
         return 1
 
 
@@ -95,6 +94,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         raise PipelineError("runs on AWS need a deployed pipeline; run on this machine with --local")
     if bool(arguments.from_step) != bool(arguments.of):
         raise PipelineError("--from STEP and --of ID belong together; give both")
+    actions = {"--plan": arguments.plan, "--print-version": arguments.print_version, "--retry": arguments.retry}
+    asked = [name for name, value in {**actions, "--from": arguments.from_step}.items() if value]
+    if len(asked) > 1:
+        raise PipelineError(f"{' and '.join(asked)}: give one of them only")
     if arguments.plan:
         return local_run.show_plan(arguments)
     if arguments.print_version:

@@ -344,11 +344,11 @@ def load(path: Path, environment: str | None = None) -> Settings:
     Raises:
         SettingsError: a file is missing or not YAML, or any setting is wrong; all problems at once.
     """
-    document = problems.read_yaml(path)
+    document, source = problems.read_yaml(path), str(path)
     if environment:
         overlay = path.with_name(f"{path.stem}.{environment}{path.suffix}")
-        document = problems.merge(document, problems.read_yaml(overlay))
-    return validate(document, str(path))
+        document, source = problems.merge(document, problems.read_yaml(overlay)), f"{path} with {overlay.name}"
+    return validate(document, source)
 
 
 def validate(document: Mapping[str, Any], source: str) -> Settings:

@@ -290,10 +290,18 @@ def data_version(files: Iterable[DataFile]) -> str:
 
 
 def matches(key: str, globs: Iterable[str]) -> bool:
-    """Tell whether one of the globs names a data file, by its whole key or by its file name; a run marker never."""
+    """Tell whether one of the globs names a data file, by its whole key or by its file name.
+
+    Run markers are never data, nor is what a dot hides: a workspace, a notebook's checkpoints.
+    """
     name = key.rpartition("/")[2]
     named = any(fnmatch.fnmatchcase(key, glob) or fnmatch.fnmatchcase(name, glob) for glob in globs)
-    return named and not is_marker(key)
+    return named and not is_marker(key) and not is_hidden(key)
+
+
+def is_hidden(key: str) -> bool:
+    """Tell whether a part of a key begins with a dot."""
+    return any(part.startswith(".") for part in key.split("/"))
 
 
 def is_marker(key: str) -> bool:

@@ -57,11 +57,18 @@ def test_small_unseen_and_null_segments_bring_the_pooled_model_last(found: Censu
     assert models[-1] == ModelSpec(contract.POOLED_NAME, "pooled", pooled=True)
 
 
-@pytest.mark.parametrize("rest", ["skip", "fail"])
-def test_without_a_pooled_model_the_rest_gets_none(rest: str) -> None:
+def test_without_a_pooled_model_the_rest_gets_none() -> None:
     found = census(("a", 50, 5), ("small", 1, 1), unmatched=(5, 5))
 
-    assert names(choose_models(config(rest=rest), found, always_pooled=True)) == ["a"]
+    assert names(choose_models(config(rest="skip"), found, always_pooled=True)) == ["a"]
+
+
+def test_a_rest_that_must_not_be_is_refused_with_its_rows() -> None:
+    found = census(("a", 50, 5), ("small", 1, 1), unmatched=(5, 5))
+
+    with pytest.raises(DataError, match="6 rows to train on and 6 rows to predict"):
+        choose_models(config(rest="fail"), found)
+    assert names(choose_models(config(rest="fail"), census(("a", 50, 5)))) == ["a"]
 
 
 def test_a_definition_that_outlives_its_data_always_has_the_pooled_model() -> None:

@@ -57,3 +57,16 @@ def test_both_mistakes_are_reported_at_once() -> None:
         parameters.check(DEFINITION, {"MaeThreshold": "0", "TrainTimeLimitSeconds": "0"}, config())
 
     assert len(raised.value.problems) == 2
+
+
+def test_going_on_takes_the_same_values_again_and_refuses_others() -> None:
+    known = {"MaeThreshold": 7.0, "TrainTimeLimitSeconds": 600}
+
+    parameters.check_same(DEFINITION, known, {"MaeThreshold": "7"})
+    with pytest.raises(ParameterError, match="was started with"):
+        parameters.check_same(DEFINITION, known, {"MaeThreshold": "8"})
+
+
+def test_what_is_computed_from_the_raw_folder_cannot_be_set() -> None:
+    with pytest.raises(SettingsError, match="--raw"):
+        parameters.read_own(["TrainDataVersion=abc"])

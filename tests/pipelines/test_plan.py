@@ -45,7 +45,7 @@ def test_listed_models_are_planned_by_name() -> None:
     assert [(line.segment, line.model) for line in found.lines] == [
         ("A", "own"),
         ("B", "own"),
-        ("(empty)", "pooled (pooled)"),
+        ("(no model)", "pooled (pooled)"),
     ]
 
 

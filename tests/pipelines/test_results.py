@@ -85,7 +85,7 @@ def test_a_failed_execution_shows_the_command_to_go_on_with(tmp_path: Path) -> N
         published(tmp_path, None, None), status="Failed", failed=(StepRecord("T", "Processing", "Failed"),)
     )
 
-    shown = results.as_table(results.collect(workspace(tmp_path), origin(), outcome), "--config my.yml")
+    shown = results.as_table(results.collect(workspace(tmp_path), origin(), outcome, "--config my.yml"))
 
     assert "python -m pipelines.run --local --config my.yml --retry e1" in shown
 
@@ -101,3 +101,10 @@ def test_an_unknown_execution_is_answered_with_the_nearest(tmp_path: Path) -> No
 
     assert "did you mean 20260101-1?" in results.unknown_execution(tmp_path, "20260101-2")
     assert "there is none" in results.unknown_execution(tmp_path / "empty", "x")
+
+
+def test_data_that_were_mended_are_a_new_execution(tmp_path: Path) -> None:
+    """The old one's manifest names the files as they were."""
+    assert results.next_command("PreparePrediction", origin(raw="my data"), "") == (
+        "python -m pipelines.run --local --raw 'my data'"
+    )

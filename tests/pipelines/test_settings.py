@@ -302,8 +302,8 @@ def test_a_folder_or_a_file_that_is_not_utf8_is_no_config(tmp_path: Path) -> Non
     ("text", "problem"),
     [
         ("a: [1, 2", "line 1, column 9: not valid YAML"),
-        ("data: {label: y}\ndata: {id: id}\n", "line 1, column 1: not valid YAML: key 'data' stands twice"),
-        ("data:\n  label: y\n  label: z\n", "line 2, column 3: not valid YAML: key 'label' stands twice"),
+        ("data: {label: y}\ndata: {id: id}\n", "line 2, column 1: not valid YAML: key 'data' stands twice"),
+        ("data:\n  label: y\n  label: z\n", "line 3, column 3: not valid YAML: key 'label' stands twice"),
         ("a: \x07", "not valid YAML"),
         ("a: 2024-13-45", "not valid YAML: month must be in 1..12"),
         ("? [a]\n: 1", "not valid YAML"),
