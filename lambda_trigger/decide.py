@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from lambda_trigger import evaluation, settings, verdicts
@@ -189,22 +189,32 @@ def _find_defaults(
     found = {m.slug: find_default(ports.registry, chosen.group(m).name, execution) for m in need}
     missing = [model for model in need if found[model.slug] is None]
     if missing and chosen.on_missing_default == "fail":
-        raise MissingDefaultError(_say_missing(ports, missing, execution))
+        known = {m.slug for m in missing if any(ports.registry.packages(chosen.group(m).name))}
+        raise MissingDefaultError(_say_missing(ports, missing, known, execution))
     return {slug: package for slug, package in found.items() if package is not None}
 
 
-def _say_missing(ports: Ports, missing: Sequence[Model], execution: str) -> str:
+def _say_missing(ports: Ports, missing: Sequence[Model], known: Collection[str], execution: str) -> str:
+    """Return the message: which segments, and for each the command that gives it a default.
+
+    Only those in `known` have a version to approve; the others need an artifact from elsewhere.
+    """
     names = ", ".join(model.name for model in missing)
-    approve = [ports.command("registry", f"approve {quote_argument(m.name, m.slug)}") for m in missing]
+    commands = [_command_for(ports, model, model.slug in known) for model in missing]
     retry = ports.command("run", f"--retry {execution}")
     lines = [
         f"{NO_DEFAULT} for {len(missing)} segment{'s' if len(missing) > 1 else ''}: {names}.",
-        "Approve a version of each (or register an artifact: pipelines.registry register MODEL ARTIFACT):",
-        *(f"  {line}" for line in approve),
+        "Approve a version of each (or register an artifact of your own: register MODEL ARTIFACT):",
+        *(f"  {line}" for line in commands),
         "then start the run's failed steps again:",
         f"  {retry}",
     ]
     return "\n".join(lines)
+
+
+def _command_for(ports: Ports, model: Model, has_versions: bool) -> str:
+    name = quote_argument(model.name, model.slug)
+    return ports.command("registry", f"approve {name}" if has_versions else f"register {name} MODEL.tar.gz")
 
 
 def _to_json(event: Mapping[str, Scalar], policy: str, choices: Sequence[Choice]) -> str:

@@ -97,9 +97,10 @@ def _insert(file: RawFile, layout: Layout, plan: Plan) -> str:
 
 def _bad_flags(file: RawFile, layout: Layout) -> dict[str, str]:
     """Return for each column of `t` that may not become null the name of its flag, and when a cell is not empty."""
-    checked = [(f"c{n}", column.name) for n, column in enumerate(layout.columns) if column.kind != schema.TEXT]
-    checked += [("label", layout.label)] if layout.label else []
-    return {f"f{name}": _filled(file, column) for name, column in checked}
+    columns = list(enumerate(layout.columns))
+    checked = [(f"c{n}", column.name, column.kind) for n, column in columns if column.kind != schema.TEXT]
+    checked += [("label", layout.label, schema.NUMBER)] if layout.label else []
+    return {f"f{name}": _filled(file, column, kind) for name, column, kind in checked}
 
 
 def _code_flags(file: RawFile, layout: Layout) -> list[str]:
@@ -113,8 +114,12 @@ def _value(file: RawFile, column: str | None, kind: str, proven: bool = False) -
     return cells.value(file.stored_as(column), kind, tables.reference(file, column), proven)
 
 
-def _filled(file: RawFile, column: str) -> str:
-    return f"{cells.text(file.stored_as(column), tables.reference(file, column))} IS NOT NULL"
+def _filled(file: RawFile, column: str, kind: str) -> str:
+    """Tell whether a cell holds something; what a number column stores as infinite is empty, as in training."""
+    stored, ref = file.stored_as(column), tables.reference(file, column)
+    if kind == schema.NUMBER and stored == rawfile.FLOAT:
+        return f"isfinite(CAST({ref} AS DOUBLE))"
+    return f"{cells.text(stored, ref)} IS NOT NULL"
 
 
 def _scan(file: RawFile, layout: Layout) -> str:
@@ -145,7 +150,9 @@ def check_cells(connection: tables.Connection, loaded: Loaded, layout: Layout) -
 
 def _misfits(file: RawFile, columns: Sequence[Column], layout: Layout) -> str:
     counted = [
-        cells.count_where(f"{_filled(file, column.name)} AND ({_value(file, column.name, column.kind)}) IS NULL")
+        cells.count_where(
+            f"{_filled(file, column.name, column.kind)} AND ({_value(file, column.name, column.kind)}) IS NULL"
+        )
         for column in columns
     ]
     return f"SELECT {', '.join(counted)} FROM {_scan(file, layout)}"  # noqa: S608 - own names

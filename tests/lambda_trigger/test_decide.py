@@ -92,8 +92,9 @@ def test_missing_defaults_fail_with_every_segment_and_the_commands_that_help(des
 
     message = str(raised.value)
     assert "for 3 segments: EWR, JFK, LGA" in message
-    for name in NAMES:
-        assert f"python -m pipelines.registry --local approve {name}\n" in message
+    assert "python -m pipelines.registry --local approve JFK\n" in message
+    for name in ("EWR", "LGA"):  # nothing of theirs is registered that could be approved
+        assert f"python -m pipelines.registry --local register {name} MODEL.tar.gz\n" in message
     assert "python -m pipelines.run --local --retry run-1" in message
 
 

@@ -315,6 +315,16 @@ def test_infinite_features_become_null_with_a_warning(stage):
     assert sorted(everything(out, "a"), key=lambda row: row["y"])[1]["x"] is None
 
 
+def test_infinite_cells_to_predict_are_read_as_empty_as_in_training(stage):
+    stage.write_parquet("train.parquet", {"region": ["a", "a"], "x": [1.0, float("inf")], "y": [1.0, 2.0]})
+    stage.write_parquet("predict.parquet", {"id": [1, 2], "region": ["a", "a"], "x": [float("-inf"), 3.0]})
+    stage.train(by_region("a"))
+
+    out = stage.predict(by_region("a"))
+
+    assert [row["x"] for row in rows(out / "a" / "predict")] == [None, 3.0]
+
+
 def test_the_pooled_model_trains_on_all_rows_with_the_same_holdout_and_scores_the_rest(stage):
     write_plain(stage, train_rows=20)
     stage.write("train-2.csv", "id,region,x,k,y\n50,rare,1,1,1\n51,,1,1,1\n52,rare,,1,\n")
