@@ -120,9 +120,10 @@ def _refused_rest(settings: Settings, census: Census | None, own: list[str]) -> 
     small = [s for s in found.segments if s.value not in own or not s.train_rows]
     train = sum(s.train_rows for s in [*small, found.unmatched])
     predict = sum(s.predict_rows for s in [*small, found.unmatched])
+    place = f" of {settings.models.by!r}" if isinstance(settings.models, Segments) else ""
     return (
         f"rest: fail, and {train} rows to train on and {predict} rows to predict belong to no model of their own "
-        f"({len(small)} small or unseen segments, min_rows {settings.min_rows}); set rest: pooled or skip"
+        f"({len(small)} small or unseen segments{place}, min_rows {settings.min_rows}); set rest: pooled or skip"
     )
 
 
