@@ -9,6 +9,7 @@ PipelineError               base: a CLI prints it and exits with 2
 +- ExecutionError           an execution that cannot be started, resumed or found
    +- LaunchError           a job that could not be started; `kind` decides whether a retry policy applies
 +- RegistryError            a model or a version that the registry does not hold
++- AwsError                 AWS cannot be reached, refuses, or does not hold what was asked for
 
 Depends on nothing, so that every part of the package may import it.
 """
@@ -70,6 +71,14 @@ class LaunchError(ExecutionError):
 
 class RegistryError(PipelineError):
     """The model registry does not hold what was asked for."""
+
+
+class AwsError(PipelineError):
+    """AWS cannot be reached, refuses a call, or does not hold what was asked for; `code` is the service's own."""
+
+    def __init__(self, problem: str, code: str = "") -> None:
+        super().__init__(problem)
+        self.code = code
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

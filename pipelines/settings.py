@@ -122,13 +122,32 @@ class Pipeline(Frozen):
     description: Text = "Train one AutoGluon model per segment, gate on MAE, predict"
 
 
-class Aws(Frozen):
-    """What only a run on AWS needs."""
+RoleArn = Annotated[Text, Field(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/.+$")]
+BucketName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")]
 
-    role: Annotated[Text, Field(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/.+$")] | None = None
-    bucket: Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")] | None = None
+
+class Aws(Frozen):
+    """What only AWS needs; a role or bucket that is named here is used as it is instead of made."""
+
+    role: RoleArn | None = None
+    pipeline_role: RoleArn | None = None
+    lambda_role: RoleArn | None = None
+    bucket: BucketName | None = None
+    raw_bucket: BucketName | None = None
     region: Annotated[Text, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
     account: Annotated[Text, Field(pattern=r"^\d{12}$")] | None = None
+    studio_domain: Annotated[Text, Field(pattern=r"^d-[a-z0-9\-]{1,61}$")] | None = None
+    trigger_concurrency: Count | None = None
+
+
+class Cicd(Frozen):
+    """The repository whose changes CodePipeline deploys: by a CodeConnections connection, else in CodeCommit."""
+
+    repository: Annotated[Text, Field(pattern=r"^[\w.\-]+(/[\w.\-]+)*$")] | None = None
+    branch: Annotated[Text, Field(pattern=r"^[\w./\-]+$")] = "main"
+    connection: (
+        Annotated[Text, Field(pattern=r"^arn:aws[a-z\-]*:(codeconnections|codestar-connections):.+$")] | None
+    ) = None
 
 
 class Images(Frozen):
@@ -294,6 +313,7 @@ class Settings(Frozen):
 
     pipeline: Pipeline = Pipeline()
     aws: Aws = Aws()
+    cicd: Cicd = Cicd()
     images: Images = Images()
     instances: Instances = Instances()
     parallelism: Annotated[Count, Field(le=1000)] = 8
@@ -312,7 +332,7 @@ class Settings(Frozen):
     network: Network = Network()
     kms: Annotated[Text, Field(pattern=r"^[a-zA-Z0-9:/_-]+$", max_length=2048)] | None = None
     tags: dict[TagKey, TagValue] = {}
-    permissions_boundary: Text | None = None
+    permissions_boundary: Annotated[Text, Field(pattern=r"^arn:aws[a-z\-]*:iam::(\d{12}|aws):policy/.+$")] | None = None
     log_retention_days: Count = 90
     retention_days: Count = 90
     cache_days: Count = 30

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from fake_aws import FakeAws, FakeError, violations
+from fake_answers import FakeError
+from fake_aws import FakeAws, violations
 from hypothesis import given
 from hypothesis import strategies as st
 

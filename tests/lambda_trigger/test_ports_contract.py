@@ -200,7 +200,7 @@ def test_the_newest_package_costs_one_description_however_many_there_are() -> No
     registry.ensure_group(EWR)
     for number in range(5):
         registry.register(package(number))
-    aws.calls.clear()
+    aws.requests.clear()
 
     next(registry.packages(EWR.name))
 

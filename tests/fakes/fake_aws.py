@@ -1,0 +1,124 @@
+"""AWS as far as the project knows it: boto3 clients whose requests a stateful stand-in answers.
+
+The stand-in sits where botocore's own Stubber sits (its `before-call` event), so that every request passes botocore's
+validation and every answer is checked against the output shape. Beyond the Stubber it keeps state, and it enforces
+patterns, enums and bounds, which the service does and botocore does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.model import OperationModel, Shape
+from botocore.validate import validate_parameters
+from fake_answers import REGION, FakeError
+from fake_notifications import FakeNotifications
+from fake_registry import FakeRegistry
+from fake_storage import FakeStorage
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that was made: `service` is boto3's name, `operation` the API's, such as PutObject."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+
+
+@dataclass
+class FakeAws(FakeStorage, FakeRegistry, FakeNotifications):
+    """The state of one account, and every request that was made; each service stands in a module of its own.
+
+    An operation `PutObject` is answered by the method `_on_put_object`. `broken` names operations that are denied.
+    """
+
+    requests: list[Request] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+
+    @property
+    def calls(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return operation and parameters of every request."""
+        return [(request.operation, request.parameters) for request in self.requests]
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client that talks to this account."""
+        client = boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
+        events = client.meta.events
+        events.register_first(f"before-parameter-build.{service}.*", _keep_parameters)
+        events.register_first(f"before-call.{service}.*", self._answer)
+        return client
+
+    def _answer(self, model: OperationModel, context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        parameters = context["given_parameters"]
+        self.requests.append(Request(model.service_model.service_name, model.name, parameters))
+        try:
+            found = self._serve(model, parameters)
+        except FakeError as error:
+            answer = {"Error": {"Code": error.code, "Message": error.message}, "ResponseMetadata": {}}
+            return _Http(error.status), answer
+        if model.output_shape is not None:
+            validate_parameters({k: v for k, v in found.items() if k != "Body"}, model.output_shape)
+        return _Http(200), {"ResponseMetadata": {"HTTPStatusCode": 200}, **found}
+
+    def _serve(self, model: OperationModel, parameters: dict[str, Any]) -> dict[str, Any]:
+        if model.name in self.broken:
+            raise FakeError("AccessDeniedException", f"not authorized to perform {model.name}", 403)
+        for problem in violations(model.input_shape, parameters):
+            raise FakeError("ValidationException", problem)
+        return self._handler(model.name)(parameters) or {}
+
+    def _handler(self, operation: str) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        handler: Callable[[dict[str, Any]], dict[str, Any] | None] = getattr(self, f"_on_{name}")
+        return handler
+
+
+@dataclass(frozen=True)
+class _Http:
+    status_code: int
+
+
+def _keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context["given_parameters"] = dict(params)
+
+
+def violations(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
+    """Yield what a request breaks of the model's patterns, enums and bounds."""
+    if shape.type_name == "structure" and isinstance(value, dict):
+        for name, item in value.items():
+            yield from violations(shape.members[name], item, f"{path}.{name}")
+    elif shape.type_name == "list":
+        for number, item in enumerate(value):
+            yield from violations(shape.member, item, f"{path}[{number}]")
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from violations(shape.key, key, f"{path} key")
+            yield from violations(shape.value, item, f"{path}[{key}]")
+    elif shape.type_name == "string" and isinstance(value, str):
+        yield from _text_violations(shape, value, path)
+
+
+def _text_violations(shape: Shape, value: str, path: str) -> Iterator[str]:
+    limits = shape.metadata
+    if not limits.get("min", 0) <= len(value) <= limits.get("max", len(value)):
+        yield f"{path}: {len(value)} characters"
+    if value not in limits.get("enum", [value]):
+        yield f"{path}: {value!r} is not in the enum"
+    if "pattern" in limits and not re.fullmatch(_python_pattern(limits["pattern"]), value):
+        yield f"{path}: {value!r} does not match {limits['pattern']}"
+
+
+def _python_pattern(pattern: str) -> str:
+    """Return a pattern of the service in Python's syntax: Unicode classes, and the odd end of metadata patterns."""
+    simple = re.sub(r"\$\{\d+,\d+\}$", "", pattern)
+
+    def widen(found: re.Match[str]) -> str:
+        inside = re.sub(r"\\p\{[LNM]\}", r"\\w", found[0].replace(r"\p{Z}", r"\s"))
+        return "(?:" + inside.replace(r"\p{S}", "").replace(r"\p{P}", "") + (r"|[^\w\s])" if "{P}" in found[0] else ")")
+
+    return re.sub(r"\[(?:\\.|[^\]])*\\p\{.*?\](?=[*{)])", widen, simple)
