@@ -1,4 +1,4 @@
-"""The ports on AWS: S3 and SNS through boto3, with the SageMaker Model Registry of `aws_registry`.
+"""The ports on AWS: S3 and SNS through boto3, with `aws_registry` and `aws_executions` for SageMaker.
 
 No module but the `aws` ones knows boto3.
 
@@ -8,7 +8,7 @@ service error leaves as a PortError that says what was being done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +20,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lambda_trigger.aws_errors import error_code, translated
+from lambda_trigger.aws_executions import SageMakerExecutions
 from lambda_trigger.aws_registry import SageMakerRegistry
 from lambda_trigger.ports import (
+    Deployment,
     NotifyError,
     Ports,
     StoreError,
     TaggedText,
 )
 from lambda_trigger.text import fit_body, fit_subject
+from steps.contract import DataFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,22 +40,46 @@ TOPIC_VARIABLE = "TOPIC_ARN"
 """Environment variable with the topic that mails go to."""
 FLAGS_VARIABLE = "COMMAND_FLAGS"
 """Environment variable with the options that a command in a mail needs, such as `--env production`."""
+PIPELINE_VARIABLE = "PIPELINE_NAME"
+"""Environment variable with the pipeline's name."""
+PREFIX_VARIABLE = "ARTIFACT_PREFIX"
+"""Environment variable with `s3://<artifact bucket>/<pipeline>`."""
+RAW_BUCKET_VARIABLE = "RAW_BUCKET"
+"""Environment variable with the bucket whose `.run` objects start runs."""
+STUDIO_VARIABLE = "STUDIO_DOMAIN"
+"""Environment variable with the ID of the Studio domain in which people look at runs; may be empty."""
+REGION_VARIABLE = "AWS_REGION"
+"""Environment variable that Lambda itself sets."""
 _WHOLE_COPY = TransferConfig(multipart_threshold=1024**3)
 """S3 copies up to 5 GB in one request; in parts only from 1 GB."""
-_MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
-def ports_from(environment: Mapping[str, str]) -> Ports:
-    """Return the ports of a Lambda function, from its environment."""
-    config = Config(retries={"mode": "adaptive", "max_attempts": 8})
+def ports_from(environment: Mapping[str, str], client: Callable[[str], Any] | None = None) -> Ports:
+    """Return the ports of a Lambda function, from its environment; `client` makes a client by boto3's name."""
+    client = client or _client
+    sagemaker = client("sagemaker")
     return Ports(
-        objects=S3Objects(boto3.client("s3", config=config)),
-        registry=SageMakerRegistry(boto3.client("sagemaker", config=config)),
-        notifier=SnsNotifier(boto3.client("sns", config=config), environment.get(TOPIC_VARIABLE, "")),
+        objects=S3Objects(client("s3")),
+        registry=SageMakerRegistry(sagemaker),
+        notifier=SnsNotifier(client("sns"), environment.get(TOPIC_VARIABLE, "")),
         clock=lambda: datetime.now(UTC),
         flags=environment.get(FLAGS_VARIABLE, ""),
+        service=SageMakerExecutions(sagemaker),
+        deployment=Deployment(
+            pipeline=environment.get(PIPELINE_VARIABLE, ""),
+            prefix=environment.get(PREFIX_VARIABLE, ""),
+            raw_bucket=environment.get(RAW_BUCKET_VARIABLE, ""),
+            region=environment.get(REGION_VARIABLE, ""),
+            studio_domain=environment.get(STUDIO_VARIABLE, ""),
+        ),
     )
+
+
+def _client(service: str) -> Any:
+    make: Any = boto3.client  # typed per service only; here the service is a value
+    return make(service, config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
 
 
 @dataclass(frozen=True)
@@ -100,6 +127,32 @@ class S3Objects:
                     return False
                 raise
             return True
+
+    def read_start(self, uri: str, count: int, version: str = "") -> bytes | None:
+        """Return the first bytes of an object, or None; the rest is never sent for."""
+        bucket, key = split_uri(uri)
+        chosen: dict[str, Any] = {"VersionId": version} if version else {}
+        with translated(StoreError, f"{uri}: cannot be read"):
+            try:
+                body = self.client.get_object(Bucket=bucket, Key=key, **chosen)["Body"]
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+            try:
+                return body.read(count)
+            finally:
+                body.close()
+
+    def files(self, prefix: str) -> Iterator[DataFile]:
+        """Yield the objects below a prefix, page by page; etags without the quotes that S3 puts around them."""
+        bucket, _, folder = prefix.removeprefix("s3://").partition("/")
+        with translated(StoreError, f"{prefix}: cannot be listed"):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+            for page in pages:
+                for found in page.get("Contents", []):
+                    if not found["Key"].endswith("/"):
+                        yield DataFile(found["Key"].removeprefix(folder), found["ETag"].strip('"'), found["Size"])
 
     def exists(self, uri: str) -> bool:
         """Tell whether there is such an object."""

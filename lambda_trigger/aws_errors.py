@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_trigger.ports import PortError
@@ -15,7 +16,7 @@ def translated(kind: Callable[[str], PortError], doing: str) -> Iterator[None]:
     """Turn boto3's errors into a PortError."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, Boto3Error) as error:
         raise kind(f"{doing}: {error}") from error
 
 

@@ -108,6 +108,24 @@ class FolderObjects:
                 write_atomically(path, text)
                 return True
 
+    def read_start(self, uri: str, count: int, version: str = "") -> bytes | None:  # noqa: ARG002 - files have none
+        """Return the first bytes of a file, or None."""
+        with _as_store_error(f"{uri}: cannot be read"):
+            try:
+                with self.resolve(uri).open("rb") as file:
+                    return file.read(count)
+            except FileNotFoundError:
+                return None
+
+    def files(self, prefix: str) -> Iterator[contract.DataFile]:
+        """Yield the files below a folder, in the order of their keys, with sha256 as etag."""
+        with _as_store_error(f"{prefix}: cannot be listed"):
+            folder = self.resolve(prefix)
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                yield contract.DataFile(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
+
     def exists(self, uri: str) -> bool:
         """Tell whether there is such an object."""
         return self.resolve(uri).is_file()

@@ -42,6 +42,33 @@ class Places:
     next_steps: Sequence[str]
 
 
+@dataclass(frozen=True)
+class FailedStep:
+    """A step that failed: the model that it serves, if it is one model's, why, and where its log is."""
+
+    name: str
+    model: str
+    reason: str
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended that did not succeed; `commands` are what to do, in this order.
+
+    `stopped` are the steps that ran when it was stopped; `reason` is the run's own, where no step has failed.
+    """
+
+    status: str
+    steps: Sequence[FailedStep] = ()
+    stopped: Sequence[str] = ()
+    reason: str = ""
+    commands: Sequence[str] = ()
+
+
+_SAY_ENDING = {"Failed": "FAILED", "Stopped": "was STOPPED", "CompletedWithFailures": "COMPLETED WITH FAILURES"}
+
+
 def started(run: Run, models: Sequence[str]) -> Mail:
     """Return the mail that a run has started."""
     first = f"{run.pipeline}: run started with {_count(len(models), 'model')} ({list_names(models, 10)})"
@@ -70,12 +97,35 @@ def finished(run: Run, summary: Summary, places: Places) -> Mail:
     return Mail(first, _join(first, _facts(run), _served_table(summary.models), _lines(facts), next_steps))
 
 
-def failed(run: Run, step: str, model: str, reason: str, command: str) -> Mail:
-    """Return the mail that a run has failed: where, why, and the command that runs it again."""
-    where = f"{step} ({model})" if model else step
-    first = f"{run.pipeline}: run FAILED in {where}"
-    again = f"Run it again with:\n  {command}" if command else ""
-    return Mail(first, _join(first, _facts(run), f"Reason:\n{_indent(reason)}", again))
+def failed(run: Run, ending: Ending) -> Mail:
+    """Return the mail that a run has failed or was stopped: where, why, and the commands that run it again."""
+    first = f"{run.pipeline}: run {_SAY_ENDING.get(ending.status, ending.status)}"
+    if ending.steps:
+        more = f" and {_count(len(ending.steps) - 1, 'more step')}" if len(ending.steps) > 1 else ""
+        first += f" in {_say_step(ending.steps[0])}{more}"
+    reasons = [_say_failure(step) for step in ending.steps]
+    other = f"Reason:\n{_indent(ending.reason)}" if ending.reason and not ending.steps else ""
+    stopped = _lines({"stopped while running": list_names(ending.stopped, 10)})
+    again = "\n".join(["Run it again with:", *(f"  {line}" for line in ending.commands)]) if ending.commands else ""
+    return Mail(first, _join(first, _facts(run), stopped, *reasons, other, again))
+
+
+def refused(pipeline: str, marker: str, when: str, problems: Sequence[str]) -> Mail:
+    """Return the mail that a marker has started nothing: everything that is wrong, and what to do."""
+    name = marker.rpartition("/")[2]
+    first = f"{pipeline}: NO run started by {name}, {_count(len(problems), 'problem')}"
+    wrong = "\n".join(["What is wrong:", *(f"  - {problem}" for problem in problems)])
+    again = "Mend it, then put the marker there again: each new version of it is looked at once."
+    return Mail(first, _join(first, _lines({"marker": marker, "time": when}), wrong, again))
+
+
+def _say_step(step: FailedStep) -> str:
+    return f"{step.name} ({step.model})" if step.model else step.name
+
+
+def _say_failure(step: FailedStep) -> str:
+    log = f"\n  log: {step.log}" if step.log else ""
+    return f"{_say_step(step)}:\n{_indent(step.reason)}{log}"
 
 
 def first_line(pipeline: str, summary: Summary) -> str:
@@ -153,7 +203,8 @@ def _facts(run: Run) -> str:
 
 
 def _lines(facts: Mapping[str, str]) -> str:
-    return format_table([(f"{name}:", value) for name, value in facts.items() if value])
+    rows = [(f"{name}:", value) for name, value in facts.items() if value]
+    return format_table(rows) if rows else ""
 
 
 def _count(count: int, noun: str) -> str:

@@ -1,28 +1,32 @@
 """Notify: one mail per kind (started, trained, finished, failed), and `latest.json` when a run has finished.
 
 The texts are pure (`lambda_trigger.mails`). A mail that cannot be delivered never fails a run: that is
-logged, and `Sent` is `false`. Only errors of the outside world are treated so; a bug keeps its traceback.
+logged and counted, and `Sent` is `false`. Only errors of the outside world are treated so; a bug keeps its traceback.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from lambda_trigger import mails, settings, summary, verdicts
-from lambda_trigger.mails import Mail, Places, Run
+from lambda_trigger import links, mails, metrics, settings, summary, verdicts
+from lambda_trigger.mails import Ending, FailedStep, Mail, Places, Run
 from lambda_trigger.ports import ObjectStore, PortError, Ports, Scalar, join_uri, ports_for
 from lambda_trigger.settings import Settings
 from lambda_trigger.summary import Summary
-from lambda_trigger.text import format_time, quote_argument
+from lambda_trigger.text import format_size, format_time, quote_argument
 from steps import contract
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 """Tries to put `latest.json` while others put theirs."""
+STARTED_WITHIN = timedelta(days=1)
+"""How far back the run that a mail speaks of is looked for when it starts."""
 
 
 class KindError(Exception):
@@ -37,6 +41,7 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
         ports.notifier.publish(mail.subject, mail.body, {"execution": str(event[contract.KEY_EXECUTION]), "kind": kind})
     except PortError as error:
         log.error("the mail %r could not be sent; the run goes on: %s", kind, error)  # noqa: TRY400 - it says it all
+        _count_unsent(ports)
         return {contract.OUT_SENT: "false"}
     return {contract.OUT_SENT: "true"}
 
@@ -85,7 +90,7 @@ def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
     chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
     run = _describe_run(ports, chosen, event)
     if kind == contract.STARTED:
-        return mails.started(run, [model.name for model in chosen.models])
+        return mails.started(_add_origin(ports, chosen, run, event), [model.name for model in chosen.models])
     if kind == contract.TRAINED_MAIL:
         found = verdicts.parse(ports.objects.read_text(str(event[contract.KEY_VERDICTS])))
         return mails.trained(run, found, [model.slug for model in chosen.models])
@@ -96,22 +101,74 @@ def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
             str(event.get(k, ""))
             for k in (contract.KEY_STEP, contract.KEY_MODEL, contract.KEY_REASON, contract.KEY_COMMAND)
         )
-        return mails.failed(run, step, model, reason, command)
+        return mails.failed(
+            run, Ending("Failed", [FailedStep(step, model, reason)], commands=[command][: bool(command)])
+        )
     raise KindError(f"no mail of kind {kind!r}; expected started, trained, finished or failed")
 
 
+FACTS = {
+    "raw data": contract.RAW_DATA_URI,
+    "training data": contract.TRAIN_DATA_VERSION,
+    "prediction data": contract.PREDICT_DATA_VERSION,
+}
+"""What a mail calls the parameters that say which data a run is of."""
+
+
 def _describe_run(ports: Ports, chosen: Settings, event: Mapping[str, Scalar]) -> Run:
-    facts = {
-        "raw data": contract.RAW_DATA_URI,
-        "training data": contract.TRAIN_DATA_VERSION,
-        "prediction data": contract.PREDICT_DATA_VERSION,
-    }
+    """Return what every mail says of its run; the link only where there is a console to look at it."""
+    execution, place = str(event[contract.KEY_EXECUTION]), ports.deployment
+    link = ""
+    if place.region:
+        link = links.execution_link(chosen.pipeline, execution, place.region, place.studio_domain)
     return Run(
         pipeline=chosen.pipeline,
-        execution=str(event[contract.KEY_EXECUTION]),
+        execution=execution,
         when=format_time(ports.clock(), chosen.timezone),
-        facts={name: str(event.get(key, "")) for name, key in facts.items()},
+        facts={**{name: str(event.get(key, "")) for name, key in FACTS.items()}, "view": link},
     )
+
+
+def _add_origin(ports: Ports, chosen: Settings, run: Run, event: Mapping[str, Scalar]) -> Run:
+    """Return a run with who started it and how many files its data are, as far as that can be found out."""
+    versions = (contract.TRAIN_DATA_VERSION, contract.PREDICT_DATA_VERSION)
+    data = {name: _say_data(ports, chosen, run.facts[name]) for name, key in FACTS.items() if key in versions}
+    return replace(run, facts={**_find_maker(ports, run, event), **run.facts, **data})
+
+
+def _find_maker(ports: Ports, run: Run, event: Mapping[str, Scalar]) -> dict[str, str]:
+    """Return who started a run and why, which only the service knows; a mail without it is better than none."""
+    if ports.service is None:
+        return {}
+    after = (parse_time(event.get(contract.KEY_STARTED)) or ports.clock()) - STARTED_WITHIN
+    try:
+        recent = ports.executions.recent(run.pipeline, after)
+        arn = next((execution.arn for execution in recent if execution.id == run.execution), "")
+        found = ports.executions.describe(arn) if arn else None
+    except PortError as error:
+        log.warning("who started %s cannot be found out: %s", run.execution, error)
+        return {}
+    return {"name": found.name, "started by": found.maker, "asked for": found.description} if found else {}
+
+
+def _say_data(ports: Ports, chosen: Settings, version: str) -> str:
+    """Return a data version with the number and size of its files, from its manifest."""
+    if not version:
+        return ""
+    try:
+        manifest = join_uri(chosen.prefix, contract.MANIFESTS_DIR, version, contract.MANIFEST_FILE)
+        files = json.loads(ports.objects.read_text(manifest))["files"]
+    except (PortError, ValueError, KeyError, TypeError) as error:
+        log.info("the files of data version %s cannot be counted: %s", version, error)
+        return version
+    size = format_size(sum(file["size"] for file in files))
+    return f"{len(files)} file{'' if len(files) == 1 else 's'}, {size}, version {version}"
+
+
+def _count_unsent(ports: Ports) -> None:
+    """Write the line that CloudWatch makes a metric of; on one machine nobody reads metrics."""
+    if ports.service is not None:
+        sys.stdout.write(metrics.count_unsent_mail(ports.deployment.pipeline, ports.clock()))
 
 
 def _write_finished(ports: Ports, chosen: Settings, run: Run, event: Mapping[str, Scalar]) -> Mail:

@@ -18,6 +18,7 @@ from lambda_trigger.ports import (
     APPROVED,
     METADATA_LIMIT,
     PENDING,
+    REJECTED,
     ModelPackage,
     NewPackage,
     ObjectStore,
@@ -103,7 +104,7 @@ def _register_model(
     found = evaluation.read(ports.objects, event, model)
     auto = chosen.approval == "auto" and verdict.accepted
     metadata = describe_package(model, verdict, found, event, auto)
-    known = _find_registered(ports.registry.packages(group.name), found.sha256)
+    known = _find_registered(ports, group.name, join_uri(event[contract.KEY_REGISTRY], model.slug), found.sha256)
     if known is None:
         ports.registry.register(_new_package(ports.objects, chosen, event, model, found, metadata))
     elif auto and known.status == PENDING:
@@ -113,8 +114,14 @@ def _register_model(
     return known is None
 
 
-def _find_registered(packages: Iterable[ModelPackage], sha256: str | None) -> ModelPackage | None:
-    return next((package for package in packages if package.sha256 == sha256), None)
+def _find_registered(ports: Ports, group: str, folder: str, sha256: str | None) -> ModelPackage | None:
+    """Return the version that has an artifact already; versions are described one by one, so only if there may be one.
+
+    A new artifact is not in the registry's `folder` yet: that spares a call for every version there ever was.
+    """
+    if not sha256 or not ports.objects.exists(join_uri(folder, sha256, contract.MODEL_FILE)):
+        return None
+    return next((package for package in ports.registry.packages(group) if package.sha256 == sha256), None)
 
 
 def _new_package(
@@ -146,9 +153,10 @@ def _new_package(
 
 def _prune(ports: Ports, group: str, keep: int, folder: str) -> None:
     """Delete surplus versions and, of `folder`, what only they refer to; a version goes before its artifact."""
-    packages = tuple(ports.registry.packages(group))
-    surplus = choose_surplus(packages, keep)
-    kept = {package.artifact_uri for package in packages if package not in surplus}
+    unapproved = [package for status in (PENDING, REJECTED) for package in ports.registry.packages(group, status)]
+    surplus = choose_surplus(sorted(unapproved, key=lambda p: (p.created, p.version), reverse=True), keep)
+    others = ports.registry.packages(group) if surplus else ()
+    kept = {package.artifact_uri for package in others if package not in surplus}
     for package in surplus:
         ports.registry.delete(package)
         artifact = join_uri(folder, package.sha256, contract.MODEL_FILE)

@@ -7,6 +7,7 @@ has a default: a missing key is a mistake of the definition and raises KeyError.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lambda_trigger.ports import ModelGroup
@@ -31,10 +32,21 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What the trigger needs to know: globs of the raw files by role, and what a start may not exceed."""
+
+    globs: Mapping[str, tuple[str, ...]]
+    max_objects: int
+    concurrency: str
+    max_time_limit: int
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What judge, decide, register and notify need to know."""
+    """What the functions need to know."""
 
     pipeline: str
+    bucket: str
     models: tuple[Model, ...]
     gate: Gate
     on_missing_default: str
@@ -42,6 +54,16 @@ class Settings:
     approval: str
     timezone: str
     latest: str
+    start: Start
+
+    @property
+    def prefix(self) -> str:
+        """Return where everything of this pipeline lies."""
+        return f"s3://{self.bucket}/{self.pipeline}"
+
+    def name_of(self, slug: str) -> str:
+        """Return the name that people know a model by, from its slug."""
+        return next((model.name for model in self.models if model.slug == slug), slug)
 
     def group(self, model: Model) -> ModelGroup:
         """Return the registry group of a model."""
@@ -54,6 +76,7 @@ def parse(text: str) -> Settings:
     gate = found["gate"]
     return Settings(
         pipeline=found["pipeline"],
+        bucket=found["bucket"],
         models=tuple(Model(m["name"], m["slug"], m["threshold"]) for m in found["models"]),
         gate=Gate(gate["max_baseline_ratio"], gate["min_holdout_rows"]),
         on_missing_default=found["fallback"]["on_missing_default"],
@@ -61,4 +84,10 @@ def parse(text: str) -> Settings:
         approval=found["registry"]["approval"],
         timezone=found["timezone"],
         latest=found["latest"],
+        start=Start(
+            globs={role: tuple(globs) for role, globs in found["data"].items()},
+            max_objects=found["max_objects"],
+            concurrency=found["concurrency"],
+            max_time_limit=found["max_time_limit"],
+        ),
     )

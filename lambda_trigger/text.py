@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SUBJECT_LIMIT = 99
@@ -57,8 +57,18 @@ def format_time(moment: datetime, timezone: str) -> str:
     try:
         local = moment.astimezone(ZoneInfo(timezone))
     except (ZoneInfoNotFoundError, ValueError):
-        local, timezone = moment.astimezone(ZoneInfo("UTC")), "UTC"
+        local, timezone = moment.astimezone(UTC), "UTC"
     return f"{local:%Y-%m-%d %H:%M} {timezone}"
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes for people."""
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} TB"
 
 
 def list_names(names: Sequence[str], limit: int = 3) -> str:

@@ -1,20 +1,23 @@
-"""The raw folder of a local run: which files it holds, their digests, and the data versions made from them.
+"""The raw folder of a run: which files it holds, what they are for, and the data versions made from them.
 
-Reads files only to digest them; a digest is kept with the file's size, time and inode, so that unchanged files are not
-read again. On AWS the trigger does the same from the listing of S3.
+A folder on this machine is read only to digest its files; a digest is kept with the file's size, time and inode, so
+that unchanged files are not read again. On AWS the listing of S3 tells as much, by the same rules.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import slices
 from pipelines.errors import DataError
-from pipelines.settings import Segments, Settings
+from pipelines.settings import Settings
 from steps import contract
 
 RAW_BUCKET = "local-raw"
@@ -57,17 +60,42 @@ def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such raw folder; give the folder with the raw files with --raw")
-    keys = _visible_keys(folder)
-    if len(keys) > settings.max_objects:
-        raise DataError(f"{folder}: holds {len(keys)} files, more than max_objects: {settings.max_objects}")
-    globs = {role: _globs(settings, role) for role in ("train", "predict")}
-    chosen = {role: [key for key in keys if contract.matches(key, globs[role])] for role in globs}
-    _check_files(folder, keys, chosen, globs)
+    chosen = _choose(settings, str(folder), _visible_keys(folder))
     cache = _Digests(digests)
     files = {role: tuple(cache.describe(folder, key) for key in chosen[role]) for role in chosen}
     cache.save()
     uri = f"s3://{RAW_BUCKET}{folder.resolve().as_posix()}/"
     return RawData(uri, files["train"], files["predict"])
+
+
+def read_listing(settings: Settings, uri: str, objects: Iterable[contract.DataFile]) -> RawData:
+    """Return the data files among the objects below an S3 URI with their versions.
+
+    Args:
+        settings: tells the globs and how many objects a folder may hold.
+        uri: the raw folder, with a slash at its end.
+        objects: what lies below it; read no further than to see that there are too many.
+
+    Raises:
+        DataError: there are too many objects, or none for a glob; all problems at once.
+    """
+    visible = (file for file in objects if not file.key.endswith("/") and not contract.is_hidden(file.key))
+    files = {file.key: file for file in itertools.islice(visible, settings.max_objects + 1)}
+    chosen = _choose(settings, uri.rstrip("/"), sorted(files))
+    sets = {role: tuple(files[key] for key in keys) for role, keys in chosen.items()}
+    return RawData(uri, sets["train"], sets["predict"])
+
+
+def _choose(settings: Settings, place: str, keys: list[str]) -> dict[str, list[str]]:
+    """Return the keys of each role's data files; refuse what no run could read."""
+    if len(keys) > settings.max_objects:
+        raise DataError(
+            f"{place}: holds more files than max_objects: {settings.max_objects}; raise it, or give a folder with fewer"
+        )
+    globs = {role: slices.data_globs(settings, role) for role in slices.ROLES}
+    chosen = {role: [key for key in keys if contract.matches(key, globs[role])] for role in globs}
+    _check_files(place, keys, chosen, globs)
+    return chosen
 
 
 def _visible_keys(folder: Path) -> list[str]:
@@ -79,18 +107,7 @@ def _visible_keys(folder: Path) -> list[str]:
     return sorted(key for key in keys if (folder / key).is_file())
 
 
-def _globs(settings: Settings, role: str) -> tuple[str, ...]:
-    common: tuple[str, ...] = getattr(settings.data, role)
-    if isinstance(settings.models, Segments):
-        return common
-    own = [glob for model in settings.models for glob in getattr(model, role) or ()]
-    needs_common = any(getattr(model, role) is None for model in settings.models)
-    return tuple(dict.fromkeys([*(common if needs_common else ()), *own]))
-
-
-def _check_files(
-    folder: Path, keys: list[str], chosen: dict[str, list[str]], globs: dict[str, tuple[str, ...]]
-) -> None:
+def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], globs: dict[str, tuple[str, ...]]) -> None:
     problems = [
         f"{folder}: no file matches data.{role} ({', '.join(globs[role])}); {_there(keys, globs[role])}"
         for role in chosen

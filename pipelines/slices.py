@@ -18,6 +18,8 @@ PREPARE_PREDICTION = "prepare-prediction"
 INFER = "infer"
 POSTPROCESS = "postprocess"
 LAMBDA = "lambda"
+ROLES = ("train", "predict")
+"""What raw files are for; `data` has globs for each."""
 NULLABLE = ("hyperparameters", "infer_limit")
 """Keys that a model may set to null, against `training`; in the others null means: as in `training`."""
 
@@ -141,8 +143,34 @@ def lambda_slice(settings: Settings, models: tuple[ModelSpec, ...], bucket: str)
         "fallback": settings.fallback.model_dump(),
         "registry": settings.registry.model_dump(),
         "timezone": settings.timezone,
+        "data": {role: list(data_globs(settings, role)) for role in ROLES},
+        "max_objects": settings.max_objects,
+        "concurrency": settings.concurrency,
+        "max_time_limit": max_time_limit(settings),
         "models": [
             {"name": m.name, "slug": m.slug, "pooled": m.pooled, "threshold": settings.threshold_of(m.name)}
             for m in models
         ],
     }
+
+
+def data_globs(settings: Settings, role: str) -> tuple[str, ...]:
+    """Return the globs that name all raw files of a role, `train` or `predict`: the common ones and models' own."""
+    common: tuple[str, ...] = getattr(settings.data, role)
+    if isinstance(settings.models, Segments):
+        return common
+    own = [glob for model in settings.models for glob in getattr(model, role) or ()]
+    needs_common = any(getattr(model, role) is None for model in settings.models)
+    return tuple(dict.fromkeys([*(common if needs_common else ()), *own]))
+
+
+def max_time_limit(settings: Settings) -> int:
+    """Return the longest training time for which a job ends by its own guards before the service stops it."""
+    allowed = settings.max_runtime_of(settings.instances.train)
+    estimate = int((allowed / 4 - 60) / settings.training.time_guard)
+    fitting = [limit for limit in (estimate + 1, estimate, estimate - 1) if _longest(settings, limit) <= allowed]
+    return max(0, *fitting)
+
+
+def _longest(settings: Settings, time_limit: int) -> int:
+    return settings.training.model_copy(update={"time_limit": time_limit}).longest

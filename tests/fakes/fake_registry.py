@@ -16,6 +16,7 @@ class FakeRegistry(Paged):
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     packages: list[dict[str, Any]] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    last_versions: dict[str, int] = field(default_factory=dict)
 
     def _on_describe_model_package_group(self, given: dict[str, Any]) -> dict[str, Any]:
         group = self.groups.get(given["ModelPackageGroupName"])
@@ -60,8 +61,8 @@ class FakeRegistry(Paged):
             return {"ModelPackageArn": self.tokens[token]}
         if group not in self.groups:
             raise FakeError("ValidationException", f"ModelPackageGroup {group} does not exist.")
-        version = self.groups[group].get("last", 0) + 1
-        self.groups[group]["last"] = version
+        version = self.last_versions.get(group, 0) + 1
+        self.last_versions[group] = version
         arn = f"{SAGEMAKER}:model-package/{group}/{version}"
         self.tokens[token] = arn
         kept = {key: value for key, value in given.items() if key != "ClientToken"}
@@ -71,7 +72,7 @@ class FakeRegistry(Paged):
                 "ModelPackageName": group,
                 "ModelPackageVersion": version,
                 "ModelPackageArn": arn,
-                "CreationTime": datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=len(self.packages)),
+                "CreationTime": datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=len(self.tokens)),
                 "ModelPackageStatus": "Completed",
                 "ModelPackageStatusDetails": {"ValidationStatuses": []},
             }

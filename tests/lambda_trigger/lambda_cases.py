@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import lambda_world
+from lambda_world import evaluation
+
 from lambda_trigger.folders import LocalContext, local_ports
 from lambda_trigger.ports import ModelGroup, ModelPackage, NewPackage, Ports, Status
 from steps import contract
@@ -15,39 +18,6 @@ from steps import contract
 BASE = "s3://local/flights"
 RUN = f"{BASE}/executions/run-1"
 SETTINGS_URI = f"{BASE}/settings/lambda/settings.json"
-
-
-def settings_slice(**changes: Any) -> dict[str, Any]:
-    """Return the settings slice of the Lambda code with some keys changed (`models` by list of names)."""
-    names = changes.pop("names", ["EWR", "JFK", "LGA"])
-    slugs = contract.slugs(names, "flights")
-    thresholds = changes.pop("thresholds", {})
-    return {
-        "pipeline": "flights",
-        "models": [{"name": n, "slug": slugs[n], "pooled": False, "threshold": thresholds.get(n)} for n in names],
-        "gate": {"mae": None, "max_baseline_ratio": 1.0, "min_holdout_rows": 5},
-        "fallback": {"policy": "all", "on_missing_default": "fail"},
-        "registry": {"keep": 2, "approval": "manual"},
-        "timezone": "UTC",
-        "bucket": "local",
-        "latest": f"{BASE}/predictions/latest.json",
-        **changes,
-    }
-
-
-def evaluation(mae: Any = 10.0, baseline: Any = 30.0, **changes: Any) -> dict[str, Any]:
-    """Return an evaluation.json."""
-    return {
-        "status": "trained",
-        "reason": None,
-        "regression_metrics": {"mae": {"value": mae, "standard_deviation": None}},
-        "baseline": {"name": "median predictor", "mae": baseline},
-        "holdout_rows": 100,
-        "artifact": {"sha256": "a" * 64, "size": 9, "file": "model.tar.gz"},
-        "autogluon_version": "1.6.3",
-        "python_version": "3.11.9",
-        **changes,
-    }
 
 
 @dataclass
@@ -77,7 +47,7 @@ class Desk:
         return json.loads(self.ports.objects.read_text(uri))
 
     def configure(self, **changes: Any) -> dict[str, Any]:
-        found = settings_slice(**changes)
+        found = lambda_world.settings_slice(BASE, **changes)
         self.write(SETTINGS_URI, found)
         return found
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +152,28 @@ def test_changes_that_the_registry_refuses_are_errors() -> None:
         registry.set_status(made, "Approved", {})
     with pytest.raises(RegistryError, match="cannot be deleted"):
         registry.delete(made)
+
+
+def test_a_version_of_an_object_is_read_as_it_was() -> None:
+    aws = FakeAws()
+    objects = S3Objects(aws.client("s3"))
+    objects.write_text("s3://b/k", "first")
+    first = aws.version_of("b", "k")
+    objects.write_text("s3://b/k", "second")
+
+    assert objects.read_start("s3://b/k", 10, first) == b"first"
+    assert objects.read_start("s3://b/k", 10, aws.version_of("b", "k")) == b"second"
+    assert objects.read_start("s3://b/k", 10, "version-9") is None
+
+
+def test_a_transfer_that_fails_is_an_error_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    objects = S3Objects(FakeAws(broken={"PutObject", "ListObjectsV2"}).client("s3"))
+
+    with pytest.raises(StoreError, match="s3://b/k: cannot be written"):
+        objects.upload(tmp_path / "x", "s3://b/k")
+    with pytest.raises(StoreError, match="s3://b/day/: cannot be listed"):
+        list(objects.files("s3://b/day/"))
 
 
 def test_errors_of_the_store_name_the_object() -> None:

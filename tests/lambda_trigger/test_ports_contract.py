@@ -84,6 +84,29 @@ def test_a_conditional_put_on_an_object_that_has_gone_does_not_write(objects: Ob
     assert not objects.replace("s3://local/other.json", "2", found.etag)
 
 
+def test_the_start_of_an_object_is_read_and_no_more(objects: ObjectStore) -> None:
+    objects.write_text(TEXT, "0123456789")
+
+    assert objects.read_start(TEXT, 4) == b"0123"
+    assert objects.read_start(TEXT, 100) == b"0123456789"
+    assert objects.read_start("s3://local/none", 4) is None
+
+
+def test_a_folders_files_are_listed_whole_by_key_below_it(objects: ObjectStore) -> None:
+    for name in ("day/c.csv", "day/a b/東京.csv", "day/b.csv", "day2/d.csv", "e.csv"):
+        objects.write_text(f"s3://local/{name}", name)
+
+    found = list(objects.files("s3://local/day/"))
+
+    assert [(file.key, file.size) for file in found] == [("a b/東京.csv", 18), ("b.csv", 9), ("c.csv", 9)]
+    assert len({file.etag for file in found}) == 3
+    assert not any('"' in file.etag for file in found)
+
+
+def test_a_folder_that_is_not_there_has_no_files(objects: ObjectStore) -> None:
+    assert list(objects.files("s3://local/none/")) == []
+
+
 def test_a_copy_has_the_same_bytes(objects: ObjectStore) -> None:
     objects.write_text(TEXT, "x")
     objects.copy(TEXT, "s3://local/registry/copy.json")

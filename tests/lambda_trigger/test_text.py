@@ -68,3 +68,11 @@ def test_a_time_zone_that_the_machine_does_not_know_falls_back_to_utc() -> None:
 
 def test_names_beyond_the_limit_are_counted() -> None:
     assert text.list_names(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1_234_567, "1.23 MB"), (5 * 10**9, "5 GB"), (10**15, "1e+03 TB")],
+)
+def test_sizes_are_shown_with_three_digits(size: int, shown: str) -> None:
+    assert text.format_size(size) == shown

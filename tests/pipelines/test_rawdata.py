@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.rawdata import RawData, read_raw
+from pipelines.rawdata import RawData, read_listing, read_raw
 from pipelines.settings import Settings, validate
 from steps import contract
 
@@ -140,7 +142,9 @@ def test_a_file_in_another_format_is_refused(raw: Path) -> None:
 
 
 def test_more_files_than_max_objects_are_refused(raw: Path) -> None:
-    assert refused(raw, max_objects=5) == (f"{raw}: holds 6 files, more than max_objects: 5",)
+    assert refused(raw, max_objects=5) == (
+        f"{raw}: holds more files than max_objects: 5; raise it, or give a folder with fewer",
+    )
 
 
 def test_globs_of_single_models_count_too(raw: Path) -> None:
@@ -149,3 +153,42 @@ def test_globs_of_single_models_count_too(raw: Path) -> None:
 
     assert keys(read(raw, models=both).train) == ["north/train_2.PARQUET", "train_1.csv"]
     assert keys(read(raw, models=own).train) == ["north/train_2.PARQUET"]
+
+
+URI = "s3://raw/day/"
+
+
+def listed(*names: str, **changes: Any) -> RawData:
+    return read_listing(config(**changes), URI, (contract.DataFile(name, f"e{name}", 1) for name in names))
+
+
+def test_a_listing_of_s3_is_read_by_the_same_rules_as_a_folder() -> None:
+    found = listed("", "north/", "north/train_2.PARQUET", "predict.csv", "train_1.csv", "go.run", ".x/train.csv")
+
+    assert keys(found.train) == ["north/train_2.PARQUET", "train_1.csv"]
+    assert keys(found.predict) == ["predict.csv"]
+    assert found.uri == URI
+
+
+def test_what_is_wrong_with_a_listing_is_named_with_its_uri() -> None:
+    with pytest.raises(DataError) as caught:
+        listed("train.xlsx", "trian.csv")
+
+    assert caught.value.problems == (
+        "s3://raw/day: no file matches data.predict (predict*); there is train.xlsx, trian.csv",
+        "s3://raw/day/train.xlsx: is neither .csv nor .parquet; convert it or narrow the glob",
+    )
+
+
+def test_a_listing_is_read_no_further_than_to_see_that_it_is_too_long() -> None:
+    read_so_far: list[str] = []
+
+    def endless() -> Iterator[contract.DataFile]:
+        for number in itertools.count():
+            read_so_far.append(f"train{number}.csv")
+            yield contract.DataFile(read_so_far[-1], "e", 1)
+
+    with pytest.raises(DataError, match="more files than max_objects: 5"):
+        read_listing(config(max_objects=5), URI, endless())
+
+    assert len(read_so_far) == 6

@@ -48,8 +48,11 @@ def test_every_step_kind_has_its_slice() -> None:
         ({"output": {"csv": True}}, {"postprocess"}),
         ({"training": {"presets": "best_quality"}}, {"train-A-a", "train-pooled"}),
         ({"training": {"time_limit": 60}}, set()),
-        ({"data": {"label": "y", "id": "id", "predict": "new*"}}, {"prepare-prediction"}),
-        ({"data": {"label": "y", "id": "id", "train": "old*"}}, {"prepare-training"}),
+        ({"data": {"label": "y", "id": "id", "predict": "new*"}}, {"prepare-prediction", "lambda"}),
+        ({"data": {"label": "y", "id": "id", "train": "old*"}}, {"prepare-training", "lambda"}),
+        ({"max_objects": 5}, {"lambda"}),
+        ({"concurrency": "refuse"}, {"lambda"}),
+        ({"instances": {"train": {"max_runtime": 9000}}}, {"lambda"}),
         ({"min_rows": 5}, set()),
         ({"parallelism": 2}, set()),
         ({"models": {"by": "r", "overrides": {"A a": {"gate": {"mae": 3}}}}}, {"lambda"}),
@@ -99,6 +102,29 @@ def test_the_lambda_slice_holds_each_model_with_its_own_threshold() -> None:
         {"name": "A a", "slug": "A-a", "pooled": False, "threshold": 3.0},
         {"name": "(pooled)", "slug": "pooled", "pooled": True, "threshold": None},
     ]
+
+
+def test_the_lambda_slice_names_the_files_of_every_model_by_role() -> None:
+    models = [{"name": "A a", "where": {"r": "A a"}}, {"name": "B", "train": "b/train*", "predict": "b/predict*"}]
+
+    assert slices(config(models=models), MODELS, "b")["lambda"]["data"] == {
+        "train": ["train*", "b/train*"],
+        "predict": ["predict*", "b/predict*"],
+    }
+
+
+@pytest.mark.parametrize("guard", [1, 1.1, 1.5, 2.7, 99.9])
+@pytest.mark.parametrize("instance", [{}, {"max_runtime": 3601}, {"max_runtime": 7200}, {"max_runtime": 86_399}])
+def test_the_longest_training_time_is_the_last_one_that_fits_the_jobs_runtime(
+    guard: float, instance: dict[str, int]
+) -> None:
+    found = config(training={"time_limit": 1, "time_guard": guard}, instances={"train": instance})
+
+    limit = slices(found, MODELS, "b")["lambda"]["max_time_limit"]
+
+    allowed = found.max_runtime_of(found.instances.train)
+    assert found.training.model_copy(update={"time_limit": limit}).longest <= allowed
+    assert found.training.model_copy(update={"time_limit": limit + 1}).longest > allowed
 
 
 def test_the_segment_column_is_set_only_where_segments_are_discovered() -> None:

@@ -1,0 +1,134 @@
+"""Status: an execution that failed, was stopped or completed with failures is mailed once, however often it is told.
+
+A claim per execution, status and end time: an execution that is retried and fails again ends at another time, and is
+mailed again. Errors of AWS leave the handler, so that Lambda tries again; the same invocation takes up its own claim.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lambda_trigger import claims, definition, failures, links, mails, settings
+from lambda_trigger.definition import Definition
+from lambda_trigger.mails import Ending, FailedStep, Mail, Run
+from lambda_trigger.ports import Execution, Job, PortError, Ports, Step, invocation_of, join_uri, ports_for
+from lambda_trigger.settings import Settings
+from lambda_trigger.text import format_time
+
+log = logging.getLogger(__name__)
+
+DETAIL_TYPE = "SageMaker Model Building Pipeline Execution Status Change"
+CLAIMS = ("claims", "status")
+"""Where the claims lie, below the artifact prefix."""
+MAILED = ("Failed", "Stopped", "CompletedWithFailures")
+RETRIED = ("Failed", "Stopped")
+"""What the service goes on with; anything else has to be started again."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The end of an execution, as an event tells it."""
+
+    pipeline: str
+    execution: str
+    status: str
+    ended: str
+
+    @property
+    def id(self) -> str:
+        """Return the last part of the execution's ARN."""
+        return self.execution.rpartition("/")[2]
+
+    @property
+    def claim(self) -> str:
+        """Return the file name of the claim on this change."""
+        return re.sub(r"[^A-Za-z0-9.\-]+", "_", f"{self.id}-{self.status}-{self.ended}") + ".json"
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, str]:
+    """Mail the end of an execution; return `Sent`: "true", or "false" where there is nothing to mail any more."""
+    ports, owner = ports_for(context), invocation_of(context)
+    change = read_change(event)
+    if change is None or change.pipeline.lower() != ports.deployment.pipeline.lower():
+        log.info("the event tells of no failed or stopped execution of %s", ports.deployment.pipeline)
+        return {"Sent": "false"}
+    uri = join_uri(ports.deployment.prefix, *CLAIMS, change.claim)
+    claim = claims.make(ports.objects, uri, owner, ports.clock())
+    own = claims.own(ports.objects, claim, owner, ports.clock())
+    if own is None:
+        log.info("%s is mailed already, or is being mailed", change.claim)
+        return {"Sent": "false"}
+    mail = _write_mail(ports, change)
+    ports.notifier.publish(mail.subject, mail.body, {"execution": change.id, "kind": change.status.lower()})
+    claims.finish(ports.objects, own, {"sent": ports.clock().isoformat()})
+    return {"Sent": "true"}
+
+
+def read_change(event: Mapping[str, Any]) -> Change | None:
+    """Return the end that an event tells of, or None if the execution goes on or has succeeded."""
+    if event.get("source") != "aws.sagemaker" or event.get("detail-type") != DETAIL_TYPE:
+        return None
+    detail = event["detail"]
+    if detail["currentPipelineExecutionStatus"] not in MAILED:
+        return None
+    return Change(
+        pipeline=detail["pipelineArn"].rpartition("/")[2],
+        execution=detail["pipelineExecutionArn"],
+        status=detail["currentPipelineExecutionStatus"],
+        ended=str(detail.get("executionEndTime") or event.get("time", "")),
+    )
+
+
+def _write_mail(ports: Ports, change: Change) -> Mail:
+    executions = ports.executions
+    found = definition.parse(executions.definition_of(change.execution))
+    chosen = settings.parse(ports.objects.read_text(found.settings_uri))
+    execution, steps = executions.describe(change.execution), tuple(executions.steps(change.execution))
+    failed = [_describe_step(ports, step, found, chosen) for step in failures.failed_steps(steps)]
+    ending = Ending(
+        status=change.status,
+        steps=failed,
+        stopped=failures.stopped_steps(steps),
+        reason=execution.reason,
+        commands=_commands(ports, change, failed),
+    )
+    return mails.failed(_describe_run(ports, change, chosen, execution), ending)
+
+
+def _describe_run(ports: Ports, change: Change, chosen: Settings, execution: Execution) -> Run:
+    place = ports.deployment
+    link = links.execution_link(chosen.pipeline, change.id, place.region, place.studio_domain)
+    facts = {"name": execution.name, "asked for": execution.description, "view": link}
+    return Run(chosen.pipeline, change.id, format_time(ports.clock(), chosen.timezone), facts)
+
+
+def _describe_step(ports: Ports, step: Step, found: Definition, chosen: Settings) -> FailedStep:
+    """Return a failed step with its segment, the job's own words where it left any, and the link to its log."""
+    slug, region = found.segments.get(step.name, ""), ports.deployment.region
+    reason, link = failures.read_reason(step.reason), ""
+    if step.job:
+        job = _find_job(ports, step.job)
+        reason, link = job.reason or reason, links.log_link(job.name, region)
+    elif step.function:
+        link = links.function_log_link(step.function, region)
+    return FailedStep(step.name, chosen.name_of(slug) if slug else "", reason or failures.NO_REASON, link)
+
+
+def _find_job(ports: Ports, name: str) -> Job:
+    """Return a job; a mail without its words is better than none."""
+    try:
+        return ports.executions.job(name)
+    except PortError as error:
+        log.warning("why %s failed cannot be read: %s", name, error)
+        return Job(name, "")
+
+
+def _commands(ports: Ports, change: Change, failed: Sequence[FailedStep]) -> list[str]:
+    """Return what to do: what the reasons say to do first, then the command that runs the execution again."""
+    first = [command for step in failed for command in failures.commands_in(step.reason)]
+    option = "--retry" if change.status in RETRIED else "--rerun"
+    return [*dict.fromkeys(first), ports.command("run", f"{option} {change.id}")]

@@ -1,0 +1,211 @@
+"""Trigger: a `.run` object in the raw bucket starts one execution of the pipeline, however often its event comes.
+
+`plan` is pure: from what was gathered it makes the start or the refusal. A claim per writing of the marker and the
+token of the start see to it that duplicates do nothing: a claim with a result is done; one without is taken up again,
+unless an execution with its name is there already. A refusal is mailed once. Errors of AWS leave the handler, so that
+Lambda tries again and the dead-letter queue keeps what never worked.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lambda_trigger import claims, definition, mails, markers, overrides, rawfolder, settings
+from lambda_trigger.claims import Claim
+from lambda_trigger.definition import Definition
+from lambda_trigger.markers import Marker
+from lambda_trigger.overrides import Limits
+from lambda_trigger.ports import (
+    Execution,
+    NewExecution,
+    Ports,
+    StoreError,
+    invocation_of,
+    join_uri,
+    ports_for,
+)
+from lambda_trigger.rawfolder import RawData, RawFolder
+from lambda_trigger.settings import Settings
+from lambda_trigger.text import format_time
+from steps import contract
+
+log = logging.getLogger(__name__)
+
+CLAIMS = ("claims", "start")
+"""Where the claims lie, below the artifact prefix."""
+RUNNING = ("Executing", "Stopping")
+LONGEST_RUN = timedelta(days=30)
+"""Age beyond which no execution is looked at to see whether one is running."""
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far our clock may be ahead of the service's."""
+NAMED_BY_TOKEN = 16
+"""Characters of the token in an execution's display name, by which a start is found again."""
+DONE, STARTED, REFUSED, BUSY = "done", "started", "refused", "busy"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One writing of a marker, with the form of its key under which the object was found."""
+
+    pipeline: str
+    marker: Marker
+    key: str
+    content: bytes | None
+
+    @property
+    def token(self) -> str:
+        """Return what makes starting this twice the same as once."""
+        return self.marker.token(self.pipeline, self.key)
+
+    @property
+    def uri(self) -> str:
+        """Return the marker's URI."""
+        return self.marker.uri(self.key)
+
+    @property
+    def name(self) -> str:
+        """Return the execution's display name: the marker's name, and what tells it from other starts."""
+        stem = self.key.rpartition("/")[2].removesuffix(".run")
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", stem)[:60].strip("-") or "run"
+        return f"{readable}-{self.token[:NAMED_BY_TOKEN]}"
+
+    @property
+    def description(self) -> str:
+        """Return who asked for the execution, in one line of printable letters."""
+        requester = self.marker.requester  # EventBridge has the account's number, which tells nobody anything
+        who = f", put by {requester}" if requester and not requester.isdecimal() else ""
+        return "".join(c if c.isprintable() else " " for c in f"started by {self.uri}{who}")[:3072]
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that the decision rests on."""
+
+    definition: Definition
+    settings: Settings
+    folder: RawFolder
+    running: tuple[Execution, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do: start from `data` with `parameters`, unless there are problems."""
+
+    data: RawData
+    parameters: Mapping[str, str]
+    problems: tuple[str, ...]
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Handle every marker of an event; return what came of each, by its URI."""
+    ports, owner = ports_for(context), invocation_of(context)
+    found = markers.read(event, ports.deployment.raw_bucket)
+    if not found:
+        log.info("the event tells of no new .run object in %s; nothing to do", ports.deployment.raw_bucket)
+    requests = [_open(ports, marker) for marker in found]
+    return {"markers": {request.uri: _handle(ports, request, owner) for request in requests}}
+
+
+def plan(request: Request, found: Found) -> Plan:
+    """Return what a marker and the files beside it ask for, with every reason why it cannot be done."""
+    start = found.settings.start
+    data, problems = rawfolder.choose(found.folder, start.globs, start.max_objects)
+    if request.content is None:
+        return Plan(data, {}, ("the marker has gone again; put it there once more to start a run",))
+    body, misread = overrides.read(request.content)
+    values, wrong = overrides.check(body.values, Limits(found.definition.parameters, start.max_time_limit))
+    missing = [] if found.folder.is_cut else rawfolder.check_promised(found.folder, body.files)
+    busy = [
+        f"execution {other.id} is {other.status.lower()} since {format_time(other.started, found.settings.timezone)} "
+        "and the config says 'concurrency: refuse'; put the marker again when it has ended"
+        for other in found.running
+    ]
+    return Plan(data, {**data.parameters, **values}, (*misread, *wrong, *missing, *problems, *busy))
+
+
+def _open(ports: Ports, marker: Marker) -> Request:
+    """Read a marker under the first form of its key that there is."""
+    for key in marker.keys:
+        content = ports.objects.read_start(marker.uri(key), overrides.BODY_LIMIT + 1, marker.version)
+        if content is not None:
+            return Request(ports.deployment.pipeline, marker, key, content)
+    return Request(ports.deployment.pipeline, marker, marker.keys[0], None)
+
+
+def _handle(ports: Ports, request: Request, owner: str) -> str:
+    uri = join_uri(ports.deployment.prefix, *CLAIMS, f"{request.token}.json")
+    claim = claims.make(ports.objects, uri, owner, ports.clock())
+    if claim.result:
+        log.info("%s: nothing to do, %s", request.uri, dict(claim.result))
+        return DONE
+    known = None if claim.is_new else _find_started(ports, request, claim.at)
+    if known is not None:
+        claims.finish(ports.objects, claim, {"execution": known.arn})
+        return DONE
+    found = _gather(ports, request)
+    planned = plan(request, found)
+    if planned.problems:
+        return _refuse(ports, request, claim, owner, found.settings, planned)
+    return _start(ports, request, claim, planned)
+
+
+def _find_started(ports: Ports, request: Request, claimed: datetime) -> Execution | None:
+    """Return the execution that was started for an unfinished claim, if its owner came as far.
+
+    The service knows it by its token, but nobody says for how long; the display name holds the token as well.
+    """
+    recent = ports.executions.recent(request.pipeline, claimed - CLOCK_SKEW)
+    return next((execution for execution in recent if execution.name == request.name), None)
+
+
+def _gather(ports: Ports, request: Request) -> Found:
+    found = definition.parse(ports.executions.definition(request.pipeline))
+    chosen = settings.parse(ports.objects.read_text(found.settings_uri))
+    folder = rawfolder.read(ports.objects, request.marker.folder(request.key), chosen.start.max_objects)
+    running: tuple[Execution, ...] = ()
+    if chosen.start.concurrency == "refuse":
+        recent = ports.executions.recent(request.pipeline, ports.clock() - LONGEST_RUN)
+        running = tuple(e for e in recent if e.status in RUNNING and e.name != request.name)
+    return Found(found, chosen, folder, running)
+
+
+def _refuse(ports: Ports, request: Request, claim: Claim, owner: str, chosen: Settings, planned: Plan) -> str:
+    """Mail why nothing starts; whoever else handles the same event leaves it to the owner of the claim."""
+    own = claims.own(ports.objects, claim, owner, ports.clock())
+    if own is None:
+        return BUSY
+    when = format_time(ports.clock(), chosen.timezone)
+    mail = mails.refused(request.pipeline, request.uri, when, planned.problems)
+    log.warning("%s: no run is started: %s", request.uri, "; ".join(planned.problems))
+    ports.notifier.publish(mail.subject, mail.body, {"execution": request.name, "kind": REFUSED})
+    claims.finish(ports.objects, own, {"refused": planned.problems[0][:256]})
+    return REFUSED
+
+
+def _start(ports: Ports, request: Request, claim: Claim, planned: Plan) -> str:
+    for version, texts in planned.data.manifests.items():
+        for name, text in texts.items():
+            _write_manifest(ports, version, name, text)
+    execution = ports.executions.start(
+        NewExecution(request.pipeline, request.name, request.description, request.token, planned.parameters)
+    )
+    claims.finish(ports.objects, claim, {"execution": execution})
+    log.info("%s: started %s", request.uri, execution)
+    return STARTED
+
+
+def _write_manifest(ports: Ports, version: str, name: str, text: str) -> None:
+    """Write a manifest that is not there; one of equal files in another raw folder is replaced by that of this run."""
+    uri = join_uri(ports.deployment.prefix, contract.MANIFESTS_DIR, version, name)
+    if not ports.objects.replace(uri, text, None):
+        known = ports.objects.read_tagged(uri)
+        if known is None:
+            raise StoreError(f"{uri}: has gone while it was written; start again")
+        if known.text != text:
+            log.warning("%s was of another raw folder with equal files and is replaced", uri)
+            ports.objects.write_text(uri, text)

@@ -1,0 +1,91 @@
+"""The raw folder: what the trigger chooses is what the commands choose, down to the data versions."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_trigger import rawfolder
+from lambda_trigger.rawfolder import RawFolder
+from pipelines.errors import DataError
+from pipelines.rawdata import read_listing
+from pipelines.settings import Settings, validate
+from pipelines.slices import lambda_slice
+from steps.contract import DataFile
+
+URI = "s3://raw/day/"
+NAMES = st.sampled_from(
+    [
+        *("train.csv", "train_2.PARQUET", "north/train.csv", "predict.csv", "predict/all.parquet", "train_predict.csv"),
+        *("notes.txt", "train.txt", "go.run", ".train.csv", ".old/train.csv", "東京/predict 1.csv", "train.run"),
+    ]
+)
+FILES = st.dictionaries(NAMES, st.integers(0, 10**12)).map(
+    lambda sizes: tuple(DataFile(name, f"etag of {name}", size) for name, size in sorted(sizes.items()))
+)
+CONFIGS = st.sampled_from(
+    [
+        {"models": {"by": "r"}},
+        {"models": {"by": "r"}, "max_objects": 3},
+        {
+            "models": [
+                {"name": "a", "where": {"r": "a"}},
+                {"name": "n", "train": "north/train*", "predict": "*.parquet"},
+            ]
+        },
+        {"models": [{"name": "n", "train": "north/*", "predict": "predict*"}]},
+    ]
+)
+
+
+class Listing:
+    """An object store that holds these files."""
+
+    def __init__(self, files: tuple[DataFile, ...]) -> None:
+        self.found = files
+
+    def files(self, prefix: str) -> tuple[DataFile, ...]:
+        return self.found
+
+
+def by_trigger(config: Settings, files: tuple[DataFile, ...]) -> tuple[dict[str, str], int]:
+    """Return the parameters of a start, or how many problems there are."""
+    start = lambda_slice(config, (), "b")
+    folder = rawfolder.read(Listing(files), URI, start["max_objects"])  # type: ignore[arg-type]
+    data, problems = rawfolder.choose(folder, start["data"], start["max_objects"])
+    return ({} if problems else data.parameters), len(problems)
+
+
+def by_command(config: Settings, files: tuple[DataFile, ...]) -> tuple[dict[str, str], int]:
+    try:
+        found = read_listing(config, URI, files)
+    except DataError as error:
+        return {}, len(error.problems)
+    return {"RawDataUri": found.uri, **found.versions}, 0
+
+
+@given(CONFIGS, FILES)
+def test_trigger_and_commands_start_from_the_same_files_or_both_refuse(
+    changes: dict[str, object], files: tuple[DataFile, ...]
+) -> None:
+    config = validate({"data": {"label": "y", "id": "id"}, **changes}, "c.yml")
+
+    assert by_trigger(config, files) == by_command(config, files)
+
+
+def test_many_files_of_one_problem_are_counted_not_listed() -> None:
+    files = tuple(DataFile(f"train_{number:03d}.txt", "e", 1) for number in range(50))
+
+    _, problems = rawfolder.choose(RawFolder(URI, files), {"train": ["train*"], "predict": ["predict*"]}, 100)
+
+    assert len(problems) == 1 + rawfolder.SHOWN + 1
+    assert problems[-1].startswith("and 30 more files: each is neither .csv nor .parquet")
+
+
+def test_many_missing_files_are_counted_not_listed() -> None:
+    promised = {f"train_{number:03d}.csv": 1 for number in range(50)}
+
+    found = rawfolder.check_promised(RawFolder(URI, ()), promised)
+
+    assert len(found) == rawfolder.SHOWN + 1
+    assert found[-1] == "and 30 more missing files"
