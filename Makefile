@@ -3,9 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(shell cksum < requirements.lock | cut -d ' ' -f 1)
+EMULATOR := .venv-emulator
+EMULATOR_READY := $(EMULATOR)/.ready-$(shell cksum < requirements-emulator.lock | cut -d ' ' -f 1)
+INFRA := .venv-infra
+INFRA_READY := $(INFRA)/.ready-$(shell cksum < requirements-infra.lock | cut -d ' ' -f 1)
 RAW := .local/raw/flights
+REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check bench clean help install
+.PHONY: demo test test-fast check bench clean help install install-emulator check-infra
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,13 +25,21 @@ $(READY): requirements.lock
 	@rm -f $(VENV)/.ready-*
 	@touch $@
 
+install-emulator: $(EMULATOR_READY)  ## make the environment of the emulator that stands in for AWS in tests
+
+$(EMULATOR_READY): requirements-emulator.lock | $(READY)
+	test -x $(EMULATOR)/bin/python || $(BIN)/python -m venv $(EMULATOR)
+	$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-emulator.lock
+	@rm -f $(EMULATOR)/.ready-*
+	@touch $@
+
 demo: $(READY)  ## run the pipeline on flights from New York, one model per airport
 	@$(BIN)/python config/examples/make_flights.py $(RAW)
 	$(BIN)/python -m pipelines.run --local
 
-test: $(READY)  ## all tests, the fast ones first
-	$(BIN)/python -m pytest -n auto -m "not slow"
-	$(BIN)/python -m pytest -m slow
+test: $(READY) $(EMULATOR_READY)  ## all tests, the fast ones first
+	$(BIN)/python -m pytest -n auto -m "not slow" $(if $(REPORTS),--junitxml=$(REPORTS)/fast.xml)
+	$(BIN)/python -m pytest -m slow $(if $(REPORTS),--junitxml=$(REPORTS)/slow.xml)
 
 test-fast: $(READY)  ## the tests that train nothing
 	$(BIN)/python -m pytest -n auto -m "not slow"
@@ -36,10 +49,23 @@ check: $(READY)  ## format, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory check-infra
+
+check-infra: $(INFRA_READY)  ## templates, policies and security: cfn-lint, checkov, parliament, bandit
+	$(INFRA)/bin/cfn-lint --non-zero-exit-code informational config/cloudformation/*.yml
+	$(INFRA)/bin/checkov --config-file config/checkov.yml
+	$(INFRA)/bin/python -W ignore tests/infrastructure/lint_policies.py
+	$(INFRA)/bin/bandit --quiet --configfile pyproject.toml --recursive pipelines steps lambda_trigger
+
+$(INFRA_READY): requirements-infra.lock | $(READY)
+	test -x $(INFRA)/bin/python || $(BIN)/python -m venv $(INFRA)
+	$(INFRA)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-infra.lock
+	@rm -f $(INFRA)/.ready-*
+	@touch $@
 
 bench: $(READY)  ## measure the demo's steps against a plain script, in the same run
 	$(BIN)/python tests/bench.py
 
 clean:  ## remove the environment, the workspace and caches
-	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(EMULATOR) $(INFRA) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
