@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines import compile as compiling
-from pipelines import failure, models, parameters, results, selection, settings, surroundings
+from pipelines import failure, local_executions, models, parameters, results, selection, settings, surroundings, usage
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import document
@@ -26,11 +25,27 @@ from pipelines.local.engine import Outcome, Request, World, execute
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
-from pipelines.origin import REQUEST_FILE, Origin
+from pipelines.origin import Origin
 from pipelines.progress import Progress, open_progress
-from pipelines.rawdata import RAW_BUCKET, read_raw
+from pipelines.rawdata import read_raw
 from pipelines.settings import Settings
+from pipelines.usage import Asked
 from steps import contract
+
+
+def run(asked: Asked, arguments: argparse.Namespace) -> int:
+    """Do what a command line asks for; return the exit code."""
+    match asked.action:
+        case usage.START:
+            return start(arguments)
+        case usage.PLAN:
+            return show_plan(arguments)
+        case usage.VERSION:
+            return show_versions(arguments)
+        case usage.LIST:
+            return local_executions.show_list(arguments)
+        case _:
+            return _ON_EXECUTION[asked.action](arguments, asked)
 
 
 def start(arguments: argparse.Namespace) -> int:
@@ -46,46 +61,61 @@ def start(arguments: argparse.Namespace) -> int:
     return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
 
 
-def retry(arguments: argparse.Namespace) -> int:
+def retry(arguments: argparse.Namespace, asked: Asked) -> int:
     """Go on with a failed execution, repeating nothing that succeeded; return the exit code."""
-    _refuse(arguments, "--retry", "definition", "no_cache")
     workspace = _workspace(arguments.workspace)
-    origin, definition = _recorded(workspace, arguments.retry)
-    _check_raw(arguments, "--retry", origin)
+    origin, definition = _recorded(workspace, asked)
+    _check_raw(arguments, asked.action, origin)
     parameters.check_same(definition, origin.parameters, parameters.read_pairs(arguments.overrides))
     return _carry_out(arguments, origin, _request(origin, definition, resume=True), workspace)
 
 
-def rerun(arguments: argparse.Namespace) -> int:
+def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
+    """Start an execution with the parameters and data versions of another one, with today's code and configuration."""
+    workspace = _workspace(arguments.workspace)
+    source, _ = _recorded(workspace, asked)
+    config = settings.load(Path(source.config), source.environment)
+    raw = read_raw(config, Path(source.raw), workspace.root / "cache" / "raw-digests.json")
+    changed = [name for name, version in raw.versions.items() if version != source.parameters.get(name)]
+    if changed:
+        raise ExecutionError(
+            f"--rerun {source.execution}: {' and '.join(changed)} cannot be had again, the files in {source.raw} have "
+            "changed since; start a new execution with --raw"
+        )
+    definition, bundles = _definition(config, Path(source.config), Path(source.raw), None)
+    found = _again(arguments, definition, source, config)
+    _store(workspace, config, bundles, raw.manifests)
+    origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
+    more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism}
+    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
+
+
+def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     """Run a step and all after it again as an execution of its own, with today's code and configuration.
 
     As SageMaker's selective execution does: steps that are not selected keep the results of the source execution, the
     others run as the pipeline is now.
     """
-    _refuse(arguments, "--from", "definition", "no_cache")
     workspace = _workspace(arguments.workspace)
-    source, _ = _recorded(workspace, arguments.of)
-    _check_raw(arguments, "--from", source)
+    source, _ = _recorded(workspace, asked)
+    _check_raw(arguments, asked.action, source)
     config = settings.load(Path(source.config), source.environment)
     definition, bundles = _definition(config, Path(source.config), Path(source.raw), None)
     selected = selection.downstream(definition, arguments.from_step)
-    declared = {parameter.name for parameter in definition.parameters}
-    kept = {name: value for name, value in source.parameters.items() if name in declared}
-    found = parameters.check(definition, {**kept, **parameters.read_own(arguments.overrides)}, config)
+    found = _again(arguments, definition, source, config)
     _store(workspace, config, bundles, {})
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
     more = {"source": source.execution, "selected": selected, "use_cache": False, "parallelism": config.parallelism}
     return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
 
 
-def _refuse(arguments: argparse.Namespace, action: str, *names: str) -> None:
-    """Refuse options that the action would ignore."""
-    options = {"definition": "--definition", "no_cache": "--no-cache"}
-    given = [options[name] for name in names if getattr(arguments, name)]
-    if given:
-        raise SettingsError(
-            f"{', '.join(given)}: cannot be changed with {action}; leave it out, or start a new execution"
-        )
+def _again(
+    arguments: argparse.Namespace, definition: Definition, source: Origin, config: Settings
+) -> dict[str, parameters.Scalar]:
+    """Return the parameters of an earlier execution, with others where asked, for the pipeline as it is now."""
+    declared = {parameter.name for parameter in definition.parameters}
+    kept = {name: value for name, value in source.parameters.items() if name in declared}
+    return parameters.check(definition, {**kept, **parameters.read_own(arguments.overrides)}, config)
 
 
 def _check_raw(arguments: argparse.Namespace, action: str, origin: Origin) -> None:
@@ -110,7 +140,6 @@ def show_versions(arguments: argparse.Namespace) -> int:
 
 def show_plan(arguments: argparse.Namespace) -> int:
     """Print segments, rows, models and steps; spend nothing."""
-    _refuse(arguments, "--plan", "definition", "no_cache")
     from pipelines import discovery, plan
 
     config, folder, workspace = _open(arguments)
@@ -151,7 +180,7 @@ def _workspace(root: Path) -> Workspace:
         raise SettingsError(
             f"--workspace {root}: cannot be made ({reason}); give a folder that can be written"
         ) from error
-    return Workspace(root.resolve(), {RAW_BUCKET: Path("/")})
+    return local_executions.open_workspace(root)
 
 
 def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -> tuple[Definition, tuple[Bundle, ...]]:
@@ -243,15 +272,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _recorded(workspace: Workspace, execution: str) -> tuple[Origin, Definition]:
+def _recorded(workspace: Workspace, asked: Asked) -> tuple[Origin, Definition]:
     """Return what an earlier execution was started from, and its definition."""
-    folder = workspace.root / "executions" / execution
-    try:
-        origin = Origin(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
-        text = (folder / "definition.json").read_text(encoding="utf-8")
-    except (OSError, ValueError, TypeError) as error:
-        raise ExecutionError(results.unknown_execution(workspace.root, execution)) from error
-    return origin, document.parse(text)
+    return local_executions.read(workspace.root, local_executions.find(workspace.root, asked))
 
 
 def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, workspace: Workspace) -> int:
@@ -274,3 +297,13 @@ def _execute(request: Request, world: World, progress: Progress, hint: str) -> O
     except KeyboardInterrupt:
         progress.say(f"stopped; go on with: {results.retry_command(request.execution_id, hint)}")
         raise
+
+
+_ON_EXECUTION: Mapping[str, Callable[[argparse.Namespace, Asked], int]] = {
+    usage.RETRY: retry,
+    usage.RERUN: rerun,
+    usage.FROM: run_from,
+    usage.STATUS: local_executions.show_status,
+    usage.STOP: local_executions.stop,
+    usage.FETCH: local_executions.fetch,
+}

@@ -9,11 +9,19 @@ DEFAULT_CONFIG = Path("config/pipeline-config.yml")
 DEFAULT_WORKSPACE = Path(".local")
 
 
-def say_options(config: Path, environment: str | None, workspace: Path) -> str:
-    """Return `--config`, `--env` and `--workspace` as far as they differ from the defaults, quoted for a shell."""
+def say_options(config: Path, environment: str | None, workspace: Path | None = None) -> str:
+    """Return `--config`, `--env` and `--workspace` as far as they differ from the defaults, quoted for a shell.
+
+    A command for AWS has no workspace.
+    """
     given = {
         "--config": config if config != DEFAULT_CONFIG else None,
         "--env": environment,
         "--workspace": workspace if workspace != DEFAULT_WORKSPACE else None,
     }
     return " ".join(f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value)
+
+
+def say_command(module: str, *options: str) -> str:
+    """Return a command for a person to copy, such as `python -m pipelines.run --env production --list`."""
+    return " ".join(["python -m", f"pipelines.{module}", *(option for option in options if option)])

@@ -20,9 +20,16 @@ from pipelines.local.step import Definition
 if TYPE_CHECKING:
     from rich.table import Table
 
-DONE = ("Succeeded", "Cached", "Failed", "Skipped")
+DONE = ("Succeeded", "Cached", "Failed", "Stopped", "Skipped")
 MOST_ROWS = 24
-STYLES = {"Succeeded": "green", "Cached": "cyan", "Failed": "bold red", "Skipped": "dim", "Executing": "yellow"}
+STYLES = {
+    "Succeeded": "green",
+    "Cached": "cyan",
+    "Failed": "bold red",
+    "Stopped": "red",
+    "Skipped": "dim",
+    "Executing": "yellow",
+}
 
 
 class Progress(Protocol):

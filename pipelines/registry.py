@@ -1,6 +1,6 @@
-"""CLI of the registered default models: list, approve, reject, register (`python -m pipelines.registry --local ...`).
+"""CLI of the registered default models: list, approve, reject, register (`python -m pipelines.registry ...`).
 
-Parse, call one function of `pipelines.catalog`, print. Only `_open_local` knows that this is a workspace and not AWS.
+Parse, call one function of `pipelines.catalog`, print. Only `_open_local` and `_open_aws` know where the models are.
 """
 
 from __future__ import annotations
@@ -20,23 +20,32 @@ from steps import contract
 
 if TYPE_CHECKING:
     from pipelines.catalog import Catalog
+    from pipelines.desk import Outside
 
 _COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "created", "execution")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 2 where the arguments, the config or the registry do not allow it."""
+def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
+    """Run one command; return 0, or 2 where the arguments, the config or the registry do not allow it.
+
+    `outside` is AWS as tests have it.
+    """
     arguments = parser().parse_args(argv)
     try:
-        if not arguments.local:
-            raise RegistryError(
-                "the registry on AWS comes with pipelines.deploy and is not connected yet; add --local for a workspace"
-            )
-        _run(_open_local(arguments), arguments)
+        _check(arguments)
+        _run(_open_local(arguments) if arguments.local else _open_aws(arguments, outside), arguments)
     except (PipelineError, PortError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what would be ignored, and an artifact that is given twice or not at all."""
+    if not arguments.local and arguments.workspace != DEFAULT_WORKSPACE:
+        raise RegistryError("--workspace: is for models on this machine; leave it out, or add --local")
+    if arguments.command == "register" and (arguments.artifact is None) == (arguments.model_data is None):
+        raise RegistryError("register MODEL: give the artifact once, as ARTIFACT or with --model-data URI")
 
 
 def _run(catalog: Catalog, arguments: argparse.Namespace) -> None:
@@ -52,7 +61,8 @@ def _run(catalog: Catalog, arguments: argparse.Namespace) -> None:
         case "reject":
             change = reject(catalog, arguments.model, arguments.version)
         case _:
-            change = register(catalog, arguments.model, arguments.artifact, pending=arguments.pending)
+            artifact = arguments.artifact or arguments.model_data
+            change = register(catalog, arguments.model, artifact, pending=arguments.pending)
     sys.stdout.write("".join(f"{line}\n" for line in (change.sentence, *change.notes)))
 
 
@@ -70,6 +80,15 @@ def _open_local(arguments: argparse.Namespace) -> Catalog:
         arguments.workspace, resolve, sys.stderr, say_options(arguments.config, arguments.env, arguments.workspace)
     )
     return catalog_of(settings, ports, resolve_account(settings).prefix)
+
+
+def _open_aws(arguments: argparse.Namespace, outside: Outside | None) -> Catalog:
+    """Return the catalog of a deployed pipeline."""
+    from pipelines.catalog import catalog_of
+    from pipelines.desk import Outside, open_desk, open_ports
+
+    desk = open_desk(arguments.config, arguments.env, outside or Outside())
+    return catalog_of(desk.settings, open_ports(desk), desk.prefix)
 
 
 def _format_rows(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -103,7 +122,8 @@ def parser() -> argparse.ArgumentParser:
     rejecting.add_argument("version", type=int)
     registering = commands.add_parser("register", help="register a model artifact of your own and approve it")
     registering.add_argument("model", help="the model's name or slug")
-    registering.add_argument("artifact", help="path or s3:// URI of a model.tar.gz")
+    registering.add_argument("artifact", nargs="?", help="path or s3:// URI of a model.tar.gz")
+    registering.add_argument("--model-data", metavar="URI", help="the same as ARTIFACT, by SageMaker's name for it")
     registering.add_argument("--pending", action="store_true", help="leave the approval for later")
     for command in (listing, approving, rejecting, registering):
         _add_common(command, suppress=True)

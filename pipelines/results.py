@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import textgrid
+from pipelines.options import say_command
 from steps import contract
 
 if TYPE_CHECKING:
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from pipelines.origin import Origin
 
 SUCCEEDED, DEGRADED, FAILED = "Succeeded", "Degraded", "Failed"
-EXIT_CODES = {SUCCEEDED: 0, FAILED: 1, DEGRADED: 3}
+EXECUTING, STOPPING, STOPPED = "Executing", "Stopping", "Stopped"
+GOING_ON = (EXECUTING, STOPPING)
+EXIT_CODES = {SUCCEEDED: 0, DEGRADED: 3, EXECUTING: 0, STOPPING: 0}
+"""By status; whatever else an execution came to is 1."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of an execution as people and programs get it; paths are on this machine."""
+    """The result of an execution as people and programs get it; places are paths on this machine, or URIs on AWS.
+
+    `link` opens the execution in Studio; None on this machine.
+    """
 
     execution: str
     status: str
@@ -37,26 +44,26 @@ class Result:
     next: str | None
     logs: tuple[str, ...]
     steps: Mapping[str, Mapping[str, Any]]
+    link: str | None = None
 
     @property
     def exit_code(self) -> int:
         """Return the process exit code of this status."""
-        return EXIT_CODES[self.status]
+        return EXIT_CODES.get(self.status, 1)
 
 
 def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = "") -> Result:
     """Return the result of an ended execution from its outcome, its summary and its verdicts."""
-    folder = _published(workspace, outcome)
+    folder = published(workspace, outcome)
     summary = _read(folder / contract.SUMMARY_FILE) if folder else None
     verdicts = _verdicts(workspace, outcome)
-    models = _summary_models(summary) if summary else _verdict_models(verdicts)
     return Result(
         execution=origin.execution,
         status=_status(outcome, summary),
         predictions=_path(folder, contract.PREDICTIONS_DIR),
         report=_path(folder, contract.REPORT_FILE),
         gate={"passed": verdicts.get("passed", False), "threshold": origin.threshold},
-        models=models,
+        models=models_of(summary, verdicts),
         seconds=round(outcome.seconds, 3),
         error=_error(outcome),
         next=next_command(outcome.failed[0].name, origin, hint) if outcome.failed else None,
@@ -67,11 +74,11 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = 
 
 def _status(outcome: Outcome, summary: Mapping[str, Any] | None) -> str:
     if outcome.status != SUCCEEDED:
-        return FAILED
+        return {"Started": EXECUTING, STOPPED: STOPPED}.get(outcome.status, FAILED)
     return DEGRADED if summary and summary.get("status") == DEGRADED else SUCCEEDED
 
 
-def _published(workspace: Workspace, outcome: Outcome) -> Path | None:
+def published(workspace: Workspace, outcome: Outcome) -> Path | None:
     """Return the folder of the published predictions, if this execution came that far."""
     for name in (contract.POSTPROCESS, contract.POSTPROCESS + contract.FALLBACK):
         record = outcome.steps.get(name)
@@ -94,6 +101,11 @@ def _read(path: Path) -> Any:
 
 def _path(folder: Path | None, name: str) -> str | None:
     return str(folder / name) if folder and (folder / name).exists() else None
+
+
+def models_of(summary: Mapping[str, Any] | None, verdicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is known of every model by its name: from the summary, else from Judge's verdicts."""
+    return _summary_models(summary) if summary else _verdict_models(verdicts)
 
 
 def _summary_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -148,26 +160,27 @@ def as_json(result: Result) -> str:
 def as_table(result: Result) -> str:
     """Return the result as text for people: a table of models, then where things are and what to do next."""
     lines = ["", *_model_lines(result)] if result.models else [""]
-    lines += ["", f"{result.status} in {result.seconds:.1f} s: execution {result.execution}"]
-    places = {"predictions": result.predictions, "report": result.report}
+    took = f"{'for' if result.status in GOING_ON else 'in'} {result.seconds:.1f} s"
+    lines += ["", f"{result.status} {took}: execution {result.execution}"]
+    places = {"predictions": result.predictions, "report": result.report, "studio": result.link}
     lines += [f"  {name:<12} {place}" for name, place in places.items() if place]
     lines += [f"  log          {log}" for log in result.logs]
     if result.error:
         lines.append(f"error: {result.error}")
     if result.next and result.next not in (result.error or ""):
-        lines.append(f"go on with: {result.next}")
+        lines.append(f"{'follow it' if result.status in GOING_ON else 'go on'} with: {result.next}")
     return "\n".join(lines) + "\n"
 
 
 def retry_command(execution: str, hint: str) -> str:
     """Return the command that goes on with an execution."""
-    return " ".join(f"python -m pipelines.run --local {hint} --retry {execution}".split())
+    return say_command("run", "--local", hint, f"--retry {execution}")
 
 
 def next_command(failed: str, origin: Origin, hint: str) -> str:
     """Return the command after a failure in step `failed`: data that were mended are another data version."""
     if failed in (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION):
-        return " ".join(f"python -m pipelines.run --local {hint} --raw {shlex.quote(origin.raw)}".split())
+        return say_command("run", "--local", hint, f"--raw {shlex.quote(origin.raw)}")
     return retry_command(origin.execution, hint)
 
 

@@ -1,4 +1,4 @@
-"""Start an execution and follow it: `python -m pipelines.run`, on this machine with `--local`.
+"""Start an execution, follow it, look at it: `python -m pipelines.run` on AWS, on this machine with `--local`.
 
 Parses, calls one function, prints. Heavy imports happen after the arguments are understood, so that `--help` is quick.
 """
@@ -9,10 +9,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE
 
+if TYPE_CHECKING:
+    from pipelines.desk import Outside
+    from pipelines.usage import Asked
+
 EXAMPLES = """examples:
+  python -m pipelines.run --raw s3://BUCKET/FOLDER/ --follow        start the deployed pipeline and follow it
+  python -m pipelines.run --env production --retry --last           go on with its newest execution
   python -m pipelines.run --local                                   run the demo's configuration
   python -m pipelines.run --local --config my.yml --raw data/       run your own data
   python -m pipelines.run --local --set MaeThreshold=12 --json      another threshold; result as JSON
@@ -35,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="F", help="config file (default: %(default)s)"
     )
     line.add_argument("--env", metavar="NAME", help="overlay: the config file's <stem>.<NAME>.yml beside it")
-    line.add_argument("--raw", metavar="FOLDER", help="folder with the raw files (default: data.raw of the config)")
+    line.add_argument("--raw", metavar="FOLDER", help="raw files: a folder, on AWS s3://... (default: data.raw)")
     line.add_argument(
         "--set",
         action="append",
@@ -55,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         "--definition", type=Path, metavar="F", help="execute this compiled definition instead of compiling"
     )
     line.add_argument("--json", action="store_true", help="print the result as one JSON object, last on stdout")
+    line.add_argument("--follow", action="store_true", help="show the steps until the end (always, with --local)")
     line.add_argument("--no-cache", action="store_true", help="run every step, even if its inputs did not change")
     _add_actions(line)
     return line
@@ -62,22 +70,36 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_actions(line: argparse.ArgumentParser) -> None:
     what = line.add_argument_group("instead of a new execution")
-    what.add_argument("--plan", action="store_true", help="show segments, rows and steps, and spend nothing")
-    what.add_argument("--print-version", action="store_true", help="print both data versions and stop")
-    what.add_argument("--retry", metavar="ID", help="go on with a failed execution, repeating nothing that succeeded")
+    what.add_argument("--plan", action="store_true", help="show segments, rows and steps, and spend nothing (--local)")
+    what.add_argument("--print-version", action="store_true", help="print both data versions, write their manifests")
+    _add_id(what, "--retry", "go on with a failed execution, repeating nothing that succeeded")
+    _add_id(what, "--rerun", "start again with the same parameters and data versions")
     what.add_argument(
         "--from", metavar="STEP", dest="from_step", help="run this step and all after it again (with --of)"
     )
-    what.add_argument("--of", metavar="ID", help="the execution whose other results --from takes over")
+    _add_id(what, "--of", "the execution whose other results --from takes over")
+    _add_id(what, "--status", "show an execution and its steps (the newest unless named)")
+    what.add_argument("--list", action="store_true", help="list executions, the newest first")
+    _add_id(what, "--stop", "stop a running execution")
+    _add_id(what, "--fetch", "copy report, summary and predictions into a folder <pipeline>-<ID>")
+    what.add_argument("--to", type=Path, metavar="DIR", help="where --fetch makes its folder (default: here)")
+    what.add_argument("--last", action="store_true", help="the newest execution, in place of an ID: --retry --last")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+def _add_id(group: argparse._ArgumentGroup, flag: str, meaning: str) -> None:
+    """Add an option that takes an ID, or none where --last stands for it."""
+    group.add_argument(flag, metavar="ID", nargs="?", const="", help=meaning)
+
+
+def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
+    """Run the command; return its exit code. `outside` is AWS as tests have it."""
     arguments = parser().parse_args(argv)
+    from pipelines import usage
     from pipelines.errors import PipelineError
 
     try:
-        return _dispatch(arguments)
+        asked = usage.read(arguments)
+        return _run_local(asked, arguments) if arguments.local else _run_aws(asked, arguments, outside)
     except PipelineError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)  # noqa: T201
@@ -86,27 +108,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _dispatch(arguments: argparse.Namespace) -> int:
+def _run_local(asked: Asked, arguments: argparse.Namespace) -> int:
     from pipelines import local_run
-    from pipelines.errors import PipelineError
 
-    if not arguments.local:
-        raise PipelineError("runs on AWS need a deployed pipeline; run on this machine with --local")
-    if bool(arguments.from_step) != bool(arguments.of):
-        raise PipelineError("--from STEP and --of ID belong together; give both")
-    actions = {"--plan": arguments.plan, "--print-version": arguments.print_version, "--retry": arguments.retry}
-    asked = [name for name, value in {**actions, "--from": arguments.from_step}.items() if value]
-    if len(asked) > 1:
-        raise PipelineError(f"{' and '.join(asked)}: give one of them only")
-    if arguments.plan:
-        return local_run.show_plan(arguments)
-    if arguments.print_version:
-        return local_run.show_versions(arguments)
-    if arguments.retry:
-        return local_run.retry(arguments)
-    if arguments.from_step:
-        return local_run.rerun(arguments)
-    return local_run.start(arguments)
+    return local_run.run(asked, arguments)
+
+
+def _run_aws(asked: Asked, arguments: argparse.Namespace, outside: Outside | None) -> int:
+    from pipelines import aws_run
+    from pipelines.desk import Outside
+
+    return aws_run.run(asked, arguments, outside or Outside())
 
 
 if __name__ == "__main__":

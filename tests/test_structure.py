@@ -218,8 +218,8 @@ def test_nothing_outside_the_steps_imports_a_step_but_the_contract(folder: str) 
     assert steps == set()
 
 
-WIRING = {"surroundings.py", "catalog.py", "registry.py"}
-"""The modules of the operator's side that connect Lambda code to a workspace."""
+WIRING = {"surroundings.py", "catalog.py", "registry.py", "desk.py"}
+"""The modules of the operator's side that connect Lambda code to a workspace or to an account."""
 
 
 def test_only_the_wiring_imports_lambda_code() -> None:

@@ -16,9 +16,15 @@ import boto3
 from botocore.model import OperationModel, Shape
 from botocore.validate import validate_parameters
 from fake_answers import REGION, FakeError
+from fake_builds import FakeBuilds
+from fake_definitions import FakeDefinitions
+from fake_executions import FakeExecutions
 from fake_notifications import FakeNotifications
 from fake_registry import FakeRegistry
+from fake_stacks import FakeStacks
 from fake_storage import FakeStorage
+from fake_subscriptions import FakeSubscriptions
+from fake_uploads import FakeUploads
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,17 @@ class Request:
 
 
 @dataclass
-class FakeAws(FakeStorage, FakeRegistry, FakeNotifications):
+class FakeAws(
+    FakeUploads,
+    FakeDefinitions,
+    FakeStacks,
+    FakeBuilds,
+    FakeSubscriptions,
+    FakeStorage,
+    FakeRegistry,
+    FakeExecutions,
+    FakeNotifications,
+):
     """The state of one account, and every request that was made; each service stands in a module of its own.
 
     An operation `PutObject` is answered by the method `_on_put_object`. `broken` names operations that are denied.

@@ -282,9 +282,16 @@ def test_a_missing_uri_exits_with_2(shop: Shop) -> None:
     assert "s3://local/none/model.tar.gz" in err
 
 
-def test_without_local_it_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert registry.main(["list"]) == 2
-    assert "add --local" in capsys.readouterr().err
+def test_an_artifact_may_be_named_as_sagemaker_does(shop: Shop) -> None:
+    assert shop.cli("register", "EWR", "--model-data", str(shop.artifact()))[0] == 0
+    assert shop.status("EWR") == {1: "Approved"}
+
+
+@pytest.mark.parametrize("artifact", [(), ("a.tar.gz", "--model-data", "b.tar.gz")])
+def test_an_artifact_is_given_once(shop: Shop, artifact: tuple[str, ...]) -> None:
+    code, _, err = shop.cli("register", "EWR", *artifact)
+
+    assert (code, err) == (2, "register MODEL: give the artifact once, as ARTIFACT or with --model-data URI\n")
 
 
 def test_a_missing_config_exits_with_2(shop: Shop) -> None:

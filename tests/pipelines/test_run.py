@@ -13,11 +13,6 @@ from pipelines.run import main
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def test_a_run_without_local_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    assert "--local" in capsys.readouterr().err
-
-
 def test_from_and_of_belong_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--local", "--from", "PostProcess"]) == 2
     assert "--of" in capsys.readouterr().err

@@ -1,0 +1,155 @@
+"""Executions on AWS that are there: find, follow, show, list, stop, fetch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import aws_results, executions_table, fetching, following, results
+from pipelines.aws import executions, objects
+from pipelines.aws.executions import Deployed, Execution
+from pipelines.desk import Desk, open_pipeline
+from pipelines.errors import DefinitionError, ExecutionError, nearest
+from pipelines.executions_table import Line
+from pipelines.local import document
+from pipelines.local.step import Definition
+from pipelines.progress import open_progress
+from pipelines.usage import Asked
+
+RECENT = 100
+"""Executions that a list shows, and among which a mistyped ID is looked for."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command: what it asks for, of which pipeline."""
+
+    asked: Asked
+    arguments: argparse.Namespace
+    desk: Desk
+
+
+def show_status(call: Call) -> int:
+    """Show an execution and its steps; follow it where asked."""
+    found = find(call)
+    if call.arguments.follow:
+        return follow(call, found.arn)
+    result = aws_results.collect(call.desk, following.read_now(call.desk, found.arn))
+    sys.stdout.write(executions_table.render_status(result, as_json=call.arguments.json))
+    return 0
+
+
+def show_list(call: Call) -> int:
+    """List the newest executions."""
+    open_pipeline(call.desk)
+    found = executions.list_executions(call.desk.cloud, call.desk.pipeline, RECENT)
+    sys.stdout.write(executions_table.render_list([_line(one) for one in found], as_json=call.arguments.json))
+    return 0
+
+
+def stop(call: Call) -> int:
+    """Ask for a running execution to be stopped."""
+    desk, found = call.desk, find(call)
+    if found.is_over:
+        raise ExecutionError(f"--stop {found.id}: is {found.status} already")
+    executions.stop_execution(desk.cloud, found.arn, desk.outside.make_token())
+    sys.stdout.write(f"execution {found.id} is being stopped with its jobs; {say_follow(desk, found)}\n")
+    return 0
+
+
+def fetch(call: Call) -> int:
+    """Copy report, summary and predictions of an execution into a folder."""
+    desk, found = call.desk, find(call)
+    uri = aws_results.published(desk, executions.list_steps(desk.cloud, found.arn))
+    if uri is None:
+        raise ExecutionError(f"--fetch {found.id}: it is {found.status} and has published no predictions")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+
+    def fill(folder: Path) -> Mapping[str, int]:
+        listed = objects.list_objects(desk.cloud, bucket, f"{key}/")
+        total = sum(item.size for item in listed) / 1e6
+        sys.stderr.write(f"fetching {len(listed)} files, {total:.1f} MB, from {uri}\n")
+        objects.download_prefix(desk.cloud, bucket, f"{key}/", folder)
+        return {item.key.removeprefix(f"{key}/"): item.size for item in listed if not item.key.endswith("/")}
+
+    made = fetching.fetch(f"{desk.pipeline}-{found.id}", call.arguments.to or Path(), fill)
+    sys.stdout.write(f"{made}\n")
+    return 0
+
+
+def follow(call: Call, arn: str, definition: Definition | None = None) -> int:
+    """Show an execution until its end, then what it came to; return the exit code."""
+    desk, execution = call.desk, arn.rpartition("/")[2]
+    shown = definition or _definition_of(desk, arn)
+    with open_progress(shown, execution) as progress:
+        try:
+            ended = following.follow(desk, arn, [step.name for step in shown.every_step()], progress)
+        except (KeyboardInterrupt, Exception):
+            progress.say(f"no longer followed, but the execution goes on; {_say_on(desk, execution)}")
+            raise
+    result = aws_results.collect(desk, ended)
+    sys.stdout.write(results.as_json(result) if call.arguments.json else results.as_table(result))
+    return result.exit_code
+
+
+def _definition_of(desk: Desk, arn: str) -> Definition:
+    """Return the definition that an execution runs; an empty one where this version cannot read it."""
+    try:
+        return document.parse(executions.read_definition(desk.cloud, arn))
+    except DefinitionError:
+        return Definition((), (), None, "")
+
+
+def find(call: Call, pipeline: Deployed | None = None) -> Execution:
+    """Return the execution that the command names by ID or ARN, or the newest.
+
+    Raises:
+        ExecutionError: there is no such execution; names one that is meant, perhaps.
+    """
+    desk = call.desk
+    pipeline = pipeline or open_pipeline(desk)
+    if call.asked.execution is None:
+        newest = executions.list_executions(desk.cloud, desk.pipeline, 1)
+        if not newest:
+            raise ExecutionError(f"pipeline {desk.pipeline} has no execution yet; start one with: {desk.say_run()}")
+        return newest[0]
+    name = call.asked.execution.rpartition("/")[2]
+    found = executions.read_execution(desk.cloud, f"{pipeline.arn}/execution/{name}") if _may_be_id(name) else None
+    if found is None or not _names(found, call.asked.execution):
+        recent = [one.id for one in executions.list_executions(desk.cloud, desk.pipeline, RECENT)]
+        raise ExecutionError(
+            f"{call.asked.execution}: pipeline {desk.pipeline} has no such execution{_hint(name, recent)}"
+        )
+    return found
+
+
+def _may_be_id(name: str) -> bool:
+    return name.isascii() and name.isalnum()
+
+
+def _names(found: Execution, given: str) -> bool:
+    """Tell whether an ID or ARN names an execution; the ARN of another account's does not."""
+    return given in (found.id, found.arn)
+
+
+def _hint(name: str, recent: list[str]) -> str:
+    return nearest(name, recent) or (f"; the newest are {', '.join(recent[:3])}" if recent else "; there is none yet")
+
+
+def _line(one: Execution) -> Line:
+    seconds = (one.ended - one.started).total_seconds() if one.ended else None
+    return Line(one.id, one.status, one.started, seconds, one.name, one.description)
+
+
+def say_follow(desk: Desk, one: Execution) -> str:
+    """Return the command that follows an execution."""
+    return f"follow it with: {desk.say_run(f'--status {one.id}', '--follow')}"
+
+
+def _say_on(desk: Desk, execution: str) -> str:
+    """Return how to go on following an execution, and how to stop it."""
+    following_it, stopping = desk.say_run(f"--status {execution}", "--follow"), desk.say_run(f"--stop {execution}")
+    return f"follow it with:\n  {following_it}\nor stop it with:\n  {stopping}"

@@ -1,0 +1,139 @@
+"""Executions of a workspace: list, status, fetch, stop, and what `--last` and `--rerun` take."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_outcomes import definition, origin, ping, published
+
+from pipelines.local.history import History, lock_execution
+from pipelines.local.record import StepEvent, StepRecord
+from pipelines.run import main
+
+SUMMARY = {"status": "Succeeded", "models": {}}
+
+
+class Shelf:
+    """A workspace with executions as the engine leaves them, and the command run over it."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root, self.capsys = root, capsys
+
+    def add(self, name: str, *, started: str, status: str = "Succeeded", **facts: Any) -> Path:
+        """Add an execution; one that succeeds has published predictions. Return its folder."""
+        folder = self.root / "executions" / name
+        origin(execution=name, started=started, raw=str(self.root / "raw"), **facts).save(folder)
+        (folder / "definition.json").write_text(definition(ping("Ping")).text)
+        steps: dict[str, StepRecord] = {"Ping": StepRecord("Ping", "Lambda", status, reason="no answer")}
+        if status == "Succeeded":
+            steps = dict(published(self.root, SUMMARY, None).steps) if not (self.root / "s3").exists() else steps
+            (self.root / "s3/b/out/_SUCCESS").touch()
+        history = History(folder)
+        history.add_execution("Started", 100.0)
+        for step in steps.values():
+            history.add_step(StepEvent(step.name, step.type, step.status, 101.0), step)
+        if status != "Started":
+            history.add_execution(status, 102.0)
+        history.close()
+        return folder
+
+    def cli(self, *arguments: str) -> tuple[int, str, str]:
+        code = main(["--local", "--workspace", str(self.root), *arguments])
+        shown = self.capsys.readouterr()
+        return code, shown.out, shown.err
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shelf:
+    return Shelf(tmp_path, capsys)
+
+
+def test_the_list_shows_the_newest_first_and_passes_over_what_it_cannot_read(shelf: Shelf) -> None:
+    shelf.add("e1", started="2026-01-01T00:00:00+00:00")
+    shelf.add("e2", started="2026-01-02T00:00:00+00:00", status="Failed")
+    (shelf.root / "executions/broken").mkdir()
+    (shelf.root / "executions/broken/request.json").write_text("{")
+
+    code, out, _ = shelf.cli("--list", "--json")
+
+    assert code == 0
+    assert [(line["execution"], line["status"]) for line in json.loads(out)] == [("e2", "Failed"), ("e1", "Succeeded")]
+
+
+def test_an_empty_workspace_has_an_empty_list_and_no_last(shelf: Shelf) -> None:
+    assert shelf.cli("--list")[:2] == (0, "nothing has run yet\n")
+    assert "nothing has run in the workspace" in shelf.cli("--retry", "--last")[2]
+
+
+def test_the_status_of_the_newest_shows_its_steps_and_how_to_go_on(shelf: Shelf) -> None:
+    shelf.add("e1", started="2026-01-01T00:00:00+00:00")
+    shelf.add("e2", started="2026-01-02T00:00:00+00:00", status="Failed")
+
+    code, out, _ = shelf.cli("--status")
+
+    assert code == 0
+    assert out.splitlines()[1].split()[:2] == ["Ping", "Failed"]
+    assert "error: Ping: no answer" in out
+    assert f"--local --workspace {shelf.root} --retry e2" in out
+
+
+def test_an_unknown_execution_is_answered_with_the_nearest(shelf: Shelf) -> None:
+    shelf.add("20260101-1", started="2026-01-01T00:00:00+00:00")
+
+    code, _, err = shelf.cli("--status", "20260101-2")
+
+    assert code == 2
+    assert "did you mean 20260101-1?" in err
+
+
+def test_fetch_copies_what_was_published(shelf: Shelf) -> None:
+    shelf.add("e1", started="2026-01-01T00:00:00+00:00")
+
+    code, out, _ = shelf.cli("--fetch", "--last", "--to", str(shelf.root / "got"))
+
+    assert (code, out) == (0, f"{shelf.root}/got/p-e1\n")
+    assert {path.name for path in (shelf.root / "got/p-e1").iterdir()} == {
+        "_SUCCESS",
+        "predictions",
+        "report.html",
+        "summary.json",
+    }
+
+
+def test_a_failed_execution_has_nothing_to_fetch(shelf: Shelf) -> None:
+    shelf.add("e1", started="2026-01-01T00:00:00+00:00", status="Failed")
+
+    assert "has published no predictions" in shelf.cli("--fetch", "e1")[2]
+
+
+def test_what_runs_in_another_terminal_is_stopped_there(shelf: Shelf) -> None:
+    folder = shelf.add("e1", started="2026-01-01T00:00:00+00:00", status="Started")
+
+    with lock_execution(folder):
+        running = shelf.cli("--stop", "e1")
+        status = shelf.cli("--status", "e1", "--json")
+    over = shelf.cli("--stop", "e1")
+
+    assert running[0] == 2
+    assert "press Ctrl-C there" in running[2]
+    assert json.loads(status[1])["status"] == "Executing"
+    assert "it is not running, but Stopped" in over[2]
+
+
+def test_a_rerun_of_data_that_have_changed_is_refused(shelf: Shelf) -> None:
+    """Its versions could not be had again."""
+    config = shelf.root / "c.yml"
+    config.write_text("data: {label: y, id: id}\nmodels: {by: s}\n")
+    (shelf.root / "raw").mkdir()
+    for name in ("train.csv", "predict.csv"):
+        (shelf.root / "raw" / name).write_text("y,id,s\n")
+    versions = {"TrainDataVersion": "1", "PredictDataVersion": "2"}
+    shelf.add("e1", started="2026-01-01T00:00:00+00:00", config=str(config), parameters=versions)
+
+    code, _, err = shelf.cli("--rerun", "e1")
+
+    assert code == 2
+    assert "have changed since; start a new execution" in err

@@ -1,0 +1,73 @@
+"""A command line asks for one action on one execution, with options that it heeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines import usage
+from pipelines.errors import SettingsError
+from pipelines.run import parser
+from pipelines.usage import Asked
+
+
+def read(line: str) -> Asked:
+    return usage.read(parser().parse_args(line.split()))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", Asked("start")),
+        ("--local --no-cache --definition d.json --follow", Asked("start")),
+        ("--raw s3://b/ --set A=1 --json --follow", Asked("start")),
+        ("--local --plan --set A=1", Asked("--plan")),
+        ("--print-version --raw s3://b/", Asked("--print-version")),
+        ("--retry ID --follow", Asked("--retry", "ID")),
+        ("--retry --last", Asked("--retry")),
+        ("--from S --of ID", Asked("--from", "ID")),
+        ("--from S --last", Asked("--from")),
+        ("--from S --of --last", Asked("--from")),
+        ("--rerun ID --set A=1", Asked("--rerun", "ID")),
+        ("--status", Asked("--status")),
+        ("--status --last --follow", Asked("--status")),
+        ("--local --status ID --json", Asked("--status", "ID")),
+        ("--list --json", Asked("--list")),
+        ("--stop ID", Asked("--stop", "ID")),
+        ("--local --fetch ID --to d", Asked("--fetch", "ID")),
+        ("--local --list --workspace w", Asked("--list")),
+    ],
+)
+def test_what_is_asked_for(line: str, expected: Asked) -> None:
+    assert read(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--retry A --stop B", "--retry and --stop: give one of them only"),
+        ("--list --status", "--list and --status: give one of them only"),
+        ("--from S", "--from STEP and --of ID belong together"),
+        ("--of ID", "--from STEP and --of ID belong together"),
+        ("--retry", "--retry: give the ID of an execution, or --last for the newest"),
+        ("--from S --of", "--of: give the ID of an execution, or --last for the newest"),
+        ("--retry ID --last", "--retry ID and --last: give one of them only"),
+        ("--last", "--last: stands in place of an ID"),
+        ("--list --last", "--last: stands in place of an ID"),
+        ("--plan", "--plan: works on this machine only; add --local"),
+        ("--workspace w", "--workspace: is for runs on this machine"),
+        ("--no-cache --definition d", "--definition, --no-cache: is for runs on this machine"),
+        ("--list --follow", "--follow: would be ignored with --list"),
+        ("--stop ID --raw s3://b/", "--raw: would be ignored with --stop"),
+        ("--retry ID --set A=1", "is for runs on this machine"),
+        ("--to d", "--to: would be ignored with a new execution"),
+        ("--local --status --follow", "--follow: would be ignored with --status"),
+        ("--local --retry ID --no-cache", "--no-cache: would be ignored with --retry"),
+        ("--local --from S --of ID --definition d", "--definition: would be ignored with --from"),
+        ("--local --plan --no-cache", "--no-cache: would be ignored with --plan"),
+    ],
+)
+def test_what_contradicts_itself_or_would_be_ignored_is_refused(line: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(line)
+
+    assert expected in str(caught.value)
