@@ -14,13 +14,18 @@ import io
 import platform
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lambda_trigger.folders import LocalContext, local_ports
-from pipelines.errors import DefinitionError
+from pipelines.account import NOT_SET
+from pipelines.deployment import IMAGES
+from pipelines.errors import DefinitionError, ExecutionError
+from pipelines.image_tags import LIBRARIES, image_tags
+from pipelines.local import container
 from pipelines.local.engine import World
-from pipelines.local.launch import ProcessLauncher
+from pipelines.local.launch import Launcher, ProcessLauncher
 from pipelines.local.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,20 +45,50 @@ DEPENDENCIES = (
 )
 """Libraries whose version may change what a step computes: another version, another cache key."""
 
+DOCKER = "docker"
+"""The launcher that runs steps in containers."""
+ROOT = Path(__file__).resolve().parent.parent
+
 Scalar = str | int | float | bool
 
 
-def make_world(workspace: Workspace, pipeline: str, progress: Progress, hint: str) -> World:
+def make_world(
+    workspace: Workspace, pipeline: str, progress: Progress, hint: str, launcher: str | None = None
+) -> World:
     """Return the outside world of an execution in this workspace."""
     console = _Console(progress.say)
     ports = local_ports(workspace.root, workspace.path, console, hint)
+    chosen, stamp = _containers() if launcher == DOCKER else (ProcessLauncher(), fingerprint())
     return World(
         workspace=workspace,
-        launcher=ProcessLauncher(),
+        launcher=chosen,
         call_lambda=_caller(pipeline, LocalContext(ports)),
         clock=time.time,
-        fingerprint=fingerprint(),
+        fingerprint=stamp,
     )
+
+
+def _containers() -> tuple[Launcher, str]:
+    """Return the launcher over the images of this repository, and their ids, which stand for what a step computes."""
+    names = local_images(ROOT)
+    found = container.image_ids(tuple(names.values()))
+    missing = [image for image, name in names.items() if name not in found]
+    if missing:
+        raise ExecutionError(
+            f"--launcher docker: image {', '.join(missing)} is not built; build them with: make containers"
+        )
+    stamp = hashlib.sha256("\n".join(f"{image} {found[name]}" for image, name in names.items()).encode()).hexdigest()
+    return container.ContainerLauncher(lambda uri: engine_image(uri, names)), stamp
+
+
+def local_images(root: Path) -> dict[str, str]:
+    """Return what `make containers` calls each image on this machine."""
+    return {image: f"segment-pipeline-{image}:{tag}" for image, tag in image_tags(root).items()}
+
+
+def engine_image(uri: str, names: Mapping[str, str]) -> str:
+    """Return the engine's image for a definition's: the placeholder of an image is the one built here."""
+    return next((names[image] for image in IMAGES if uri.endswith(f"-{image}:{NOT_SET}")), uri)
 
 
 def _caller(pipeline: str, context: LocalContext) -> Callable[[str, dict[str, Scalar]], Mapping[str, Scalar]]:
@@ -78,12 +113,19 @@ def _handler(pipeline: str, function: str) -> Callable[[Mapping[str, Scalar], An
 def fingerprint() -> str:
     """Return a digest of the interpreter and of the libraries that decide what a step computes."""
     versions = [f"python {platform.python_version()} {platform.machine()}"]
-    for name in DEPENDENCIES:
+    for name in (*DEPENDENCIES, *added_libraries(ROOT / LIBRARIES)):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{name} none")
     return hashlib.sha256("\n".join(versions).encode()).hexdigest()
+
+
+def added_libraries(path: Path) -> Iterator[str]:
+    """Yield the names of the libraries that the user has added."""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        if found := re.match(r"\s*([A-Za-z0-9][\w.-]*)", line):
+            yield found[1]
 
 
 class _Console(io.StringIO):

@@ -23,6 +23,9 @@ FORMATS = (1,)
 COMPRESSION = 1
 MAX_BYTES = 50 * 1024**3
 MAX_MEMBERS = 100_000
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""tarfile's data filter. Debian 12 has a Python 3.11 without it; there our own refusal of links and of paths that lead
+outside is all that it would do to files and folders."""
 _CHUNK = 1024 * 1024
 
 
@@ -91,9 +94,7 @@ def unpack(path: Path, target: Path, model: str, limits: Limits | None = None) -
     try:
         with tarfile.open(path, mode="r:gz") as archive:
             for member in _checked(archive, model, limits or Limits()):
-                archive.extract(member, target, filter="data")
-    except tarfile.FilterError:
-        raise job.StepError(f"the artifact of model {model} holds a path outside its folder: refused") from None
+                archive.extract(member, target, set_attrs=False, **_FILTER)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
         raise job.StepError(f"the artifact of model {model} is not a readable tar.gz file: pack it again") from None
 
@@ -104,6 +105,8 @@ def _checked(archive: tarfile.TarFile, model: str, limits: Limits) -> Iterator[t
         size += member.size
         if not (member.isreg() or member.isdir()):
             raise job.StepError(f"the artifact of model {model} holds a link or device: refused")
+        if member.name.startswith("/") or ".." in member.name.split("/"):
+            raise job.StepError(f"the artifact of model {model} holds a path outside its folder: refused")
         if count > limits.members or size > limits.bytes:
             raise job.StepError(
                 f"the artifact of model {model} unpacks to more than {limits.members} members or "
