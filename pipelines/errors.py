@@ -10,6 +10,7 @@ PipelineError               base: a CLI prints it and exits with 2
    +- LaunchError           a job that could not be started; `kind` decides whether a retry policy applies
 +- RegistryError            a model or a version that the registry does not hold
 +- AwsError                 AWS cannot be reached, refuses, or does not hold what was asked for
+   +- DeployError           a stack or an image could not be made; the command exits with 1
 
 Depends on nothing, so that every part of the package may import it.
 """
@@ -79,6 +80,10 @@ class AwsError(PipelineError):
     def __init__(self, problem: str, code: str = "") -> None:
         super().__init__(problem)
         self.code = code
+
+
+class DeployError(AwsError):
+    """A stack or an image could not be made, changed or removed: the work began and failed."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

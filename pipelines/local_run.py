@@ -282,7 +282,7 @@ def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, 
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     origin.save(workspace.root / "executions" / origin.execution)
     with open_progress(request.definition, origin.execution) as progress:
-        world = surroundings.make_world(workspace, origin.pipeline, progress, hint)
+        world = surroundings.make_world(workspace, origin.pipeline, progress, hint, arguments.launcher)
         outcome = _execute(request, world, progress, hint)
         if outcome.status == "Failed":
             failure.mail_failure(world, request.definition, origin, outcome, hint)

@@ -64,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--json", action="store_true", help="print the result as one JSON object, last on stdout")
     line.add_argument("--follow", action="store_true", help="show the steps until the end (always, with --local)")
     line.add_argument("--no-cache", action="store_true", help="run every step, even if its inputs did not change")
+    line.add_argument(
+        "--launcher",
+        choices=("process", "docker"),
+        help="how --local runs a step: a process of this environment (default), or a container of its image",
+    )
     _add_actions(line)
     return line
 

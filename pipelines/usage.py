@@ -14,14 +14,14 @@ RERUN, STATUS, LIST, STOP, FETCH = "--rerun", "--status", "--list", "--stop", "-
 NEWEST = ""
 """Value of an option for an ID that was given without one."""
 
-_OPTIONS = ("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to")
+_OPTIONS = ("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher")
 _LOCAL = {
-    START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow"),
+    START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
     PLAN: ("--raw", "--set", "--json"),
     VERSION: ("--raw",),
-    RETRY: ("--raw", "--set", "--json", "--follow"),
-    FROM: ("--raw", "--set", "--json", "--follow"),
-    RERUN: ("--set", "--json", "--no-cache", "--follow"),
+    RETRY: ("--raw", "--set", "--json", "--follow", "--launcher"),
+    FROM: ("--raw", "--set", "--json", "--follow", "--launcher"),
+    RERUN: ("--set", "--json", "--no-cache", "--follow", "--launcher"),
     STATUS: ("--json",),
     LIST: ("--json",),
     STOP: (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,13 @@ def is_empty(cloud: Cloud, bucket: str) -> bool:
     with translated(f"bucket {bucket} cannot be listed"):
         found = cloud.client("s3").list_object_versions(Bucket=bucket, MaxKeys=1)
     return not (found.get("Versions") or found.get("DeleteMarkers"))
+
+
+def versioned_keys(cloud: Cloud, bucket: str) -> Iterator[str]:
+    """Yield the key of every version in a bucket, those that were deleted included."""
+    with translated(f"bucket {bucket} cannot be listed"):
+        for page in cloud.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket):
+            yield from (item["Key"] for item in _versions(page))
 
 
 def purge(cloud: Cloud, bucket: str, prefix: str = "") -> int:

@@ -23,6 +23,8 @@ SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _CANCELLED = "cancelled"
 _POLL, _LONGEST = 5.0, 3600.0
+_IDLE = 6
+"""Looks after which a stack that shows no work is taken to have done it."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,13 @@ def execute(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> Stack:
     Raises:
         DeployError: a resource could not be made or changed; names the first one and its reason.
     """
+    before = read_stack(cloud, change_set.stack)
     last = _newest_event(cloud, change_set.stack)
     with translated(f"stack {change_set.stack} cannot be changed"):
         cloud.client("cloudformation").execute_change_set(
             StackName=change_set.stack, ChangeSetName=change_set.name, DisableRollback=False
         )
-    stack = _settled(cloud, change_set.stack, last, watch)
+    stack = _settled(cloud, change_set.stack, before.status if before else "", last, watch)
     if stack is None or stack.status not in SETTLED:
         raise DeployError(_failure(cloud, change_set.stack, last, stack))
     return stack
@@ -209,21 +212,24 @@ def delete(cloud: Cloud, stack: Stack, watch: Watch) -> None:
     last = _newest_event(cloud, stack.arn)
     with translated(f"stack {stack.name} cannot be removed"):
         cloud.client("cloudformation").delete_stack(StackName=stack.name)
-    found = _settled(cloud, stack.arn, last, watch)
+    found = _settled(cloud, stack.arn, stack.status, last, watch)
     if found is not None and found.status != "DELETE_COMPLETE":
         raise DeployError(_failure(cloud, stack.arn, last, found))
 
 
-def _settled(cloud: Cloud, name: str, last: str, watch: Watch) -> Stack | None:
-    """Tell events until nothing goes on any more; return the stack, None if it is gone."""
-    told = {last}
+def _settled(cloud: Cloud, name: str, before: str, last: str, watch: Watch) -> Stack | None:
+    """Tell events until nothing goes on any more; return the stack, None if it is gone.
+
+    Right after the request a stack can look as it did `before`: work has begun once it says or shows anything new.
+    """
+    polls, begun = 0, False
     for _ in watch.polls(f"stack {name}", _POLL, _LONGEST):
         stack = read_stack(cloud, name)
         for event in _events_since(cloud, name, last) if stack else ():
-            if event["EventId"] not in told:
-                told.add(event["EventId"])
-                watch.say(_event_line(event))
-        if stack is None or not stack.busy:
+            last, begun = str(event["EventId"]), True
+            watch.say(_event_line(event))
+        polls, begun = polls + 1, begun or stack is None or stack.status != before
+        if stack is None or ((begun or polls > _IDLE) and not stack.busy):
             break
     return stack
 

@@ -1,4 +1,4 @@
-"""How long work on AWS is watched: what is told meanwhile, and how time passes. A value, so that tests wait for nothing."""
+"""How long work on AWS is watched: what is told meanwhile, and how time passes; a value, so that tests never wait."""
 
 from __future__ import annotations
 
@@ -29,4 +29,6 @@ class Watch:
         for _ in range(max(1, int(longest / every))):
             yield
             self.pause(every)
-        raise DeployError(f"{doing}: no end after {longest / 60:.0f} minutes; look at it in the console, then deploy again")
+        raise DeployError(
+            f"{doing}: no end after {longest / 60:.0f} minutes; look at it in the console, then deploy again"
+        )

@@ -7,6 +7,7 @@ patterns, enums and bounds, which the service does and botocore does not.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ class FakeAws(
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that talks to this account."""
-        client = boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
+        client = _session().client(
+            service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
         events = client.meta.events
         events.register_first(f"before-parameter-build.{service}.*", _keep_parameters)
         events.register_first(f"before-call.{service}.*", self._answer)
@@ -92,6 +95,12 @@ class FakeAws(
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
         handler: Callable[[dict[str, Any]], dict[str, Any] | None] = getattr(self, f"_on_{name}")
         return handler
+
+
+@functools.cache
+def _session() -> boto3.session.Session:
+    """Return one session for all accounts: reading a service's model takes longer than most tests."""
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True)

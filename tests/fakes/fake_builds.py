@@ -25,7 +25,12 @@ class FakeBuilds(FakeRepositories):
             raise FakeError("ResourceNotFoundException", f"Project cannot be found: {project}")
         number = f"{project}:{len(self.builds) + 1:08d}"
         variables = {item["name"]: item["value"] for item in given["environmentVariablesOverride"]}
-        self.builds[number] = {"id": number, "phase": 0, "variables": variables, "source": given["sourceLocationOverride"]}
+        self.builds[number] = {
+            "id": number,
+            "phase": 0,
+            "variables": variables,
+            "source": given["sourceLocationOverride"],
+        }
         return {"build": {"id": number, "buildStatus": "IN_PROGRESS"}}
 
     def _on_batch_get_builds(self, given: dict[str, Any]) -> dict[str, Any]:

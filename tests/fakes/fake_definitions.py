@@ -20,6 +20,11 @@ class FakeDefinitions(FakeRegistry, FakeExecutions):
         self._on_add_tags({"ResourceArn": made["PipelineArn"], "Tags": given.get("Tags", [])})
         return made
 
+    def _on_create_model_package_group(self, given: dict[str, Any]) -> dict[str, Any]:
+        made = super()._on_create_model_package_group({k: v for k, v in given.items() if k != "Tags"})
+        self._on_add_tags({"ResourceArn": made["ModelPackageGroupArn"], "Tags": given.get("Tags", [])})
+        return made
+
     def _on_add_tags(self, given: dict[str, Any]) -> dict[str, Any]:
         tags = self.sagemaker_tags.setdefault(given["ResourceArn"], {})
         tags.update({tag["Key"]: tag["Value"] for tag in given["Tags"]})
@@ -31,5 +36,11 @@ class FakeDefinitions(FakeRegistry, FakeExecutions):
 
     def _on_batch_describe_model_package(self, given: dict[str, Any]) -> dict[str, Any]:
         wanted = [package for package in self.packages if package["ModelPackageArn"] in given["ModelPackageArnList"]]
-        keys = ("ModelPackageGroupName", "ModelPackageArn", "CreationTime", "InferenceSpecification", "ModelPackageStatus")
+        keys = (
+            "ModelPackageGroupName",
+            "ModelPackageArn",
+            "CreationTime",
+            "InferenceSpecification",
+            "ModelPackageStatus",
+        )
         return {"ModelPackageSummaries": {p["ModelPackageArn"]: {key: p[key] for key in keys} for p in wanted}}

@@ -26,7 +26,10 @@ class FakeRepositories(Paged):
     def _on_describe_images(self, given: dict[str, Any]) -> dict[str, Any]:
         found = [{"imageDigest": d, "imageTags": sorted(t)} for d, t in self._repository(given).items()]
         page = self.paged({"NextToken": given.get("nextToken", 0)}, "imageDetails", found)
-        return {"imageDetails": page["imageDetails"], **({"nextToken": page["NextToken"]} if "NextToken" in page else {})}
+        return {
+            "imageDetails": page["imageDetails"],
+            **({"nextToken": page["NextToken"]} if "NextToken" in page else {}),
+        }
 
     def _on_batch_get_image(self, given: dict[str, Any]) -> dict[str, Any]:
         wanted = [item["imageDigest"] for item in given["imageIds"]]
@@ -53,7 +56,7 @@ class FakeRepositories(Paged):
                 tags.discard(item.get("imageTag", ""))
         for digest in [digest for digest, tags in images.items() if not tags]:
             del images[digest]
-        return {"imageIds": [], "failures": []}
+        return {"imageIds": given["imageIds"]}
 
     def _repository(self, given: dict[str, Any]) -> dict[str, set[str]]:
         if given["repositoryName"] not in self.images:

@@ -15,9 +15,7 @@ from fake_answers import NUMBER, REGION, FakeError, Paged
 
 from pipelines import template
 
-NO_CHANGES = (
-    "The submitted information didn't contain changes. Submit different information to create a change set."
-)
+NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 Outputs = Callable[[str, dict[str, str]], dict[str, str]]
 
 
@@ -34,6 +32,7 @@ class FakeStacks(Paged):
 
     stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     change_sets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    gone_stacks: list[dict[str, Any]] = field(default_factory=list)
     stack_failures: dict[str, str] = field(default_factory=dict)
     on_stack: Outputs = _no_outputs
     stack_looks: int = 2
@@ -133,7 +132,7 @@ class FakeStacks(Paged):
             return
         stack["StackStatus"] = f"{verb}_COMPLETE"
         if verb == "DELETE":
-            self.stacks = {name: kept for name, kept in self.stacks.items() if kept is not stack}
+            self.gone_stacks.append(self.stacks.pop(stack["StackName"]))
             return
         given, parameters = found["given"], found["given"].get("Parameters", [])
         values = {p["ParameterKey"]: p["ParameterValue"] for p in parameters}
@@ -161,7 +160,9 @@ class FakeStacks(Paged):
         )
 
     def _stack(self, name: str) -> dict[str, Any]:
-        found = next((s for s in self.stacks.values() if name in (s["StackName"], s["StackId"])), None)
+        found = self.stacks.get(name)  # one that is gone is known by its ARN only
+        if found is None:
+            found = next((s for s in [*self.stacks.values(), *self.gone_stacks] if s["StackId"] == name), None)
         if found is None:
             raise FakeError("ValidationError", f"Stack with id {name} does not exist")
         return found

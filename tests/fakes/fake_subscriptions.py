@@ -23,7 +23,9 @@ class FakeSubscriptions(Paged):
                 found["SubscriptionArn"] = f"{found['TopicArn']}:{address.partition('@')[0]}"
 
     def _on_subscribe(self, given: dict[str, Any]) -> dict[str, Any]:
-        known = [s for s in self.subscriptions if (s["TopicArn"], s["Endpoint"]) == (given["TopicArn"], given["Endpoint"])]
+        known = [
+            s for s in self.subscriptions if (s["TopicArn"], s["Endpoint"]) == (given["TopicArn"], given["Endpoint"])
+        ]
         if not known:
             self.subscriptions.append({**given, "Owner": NUMBER, "SubscriptionArn": PENDING})
         return {"SubscriptionArn": "pending confirmation"}

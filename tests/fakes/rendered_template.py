@@ -118,7 +118,9 @@ class _Renderer:
             ((name, given),) = value.items()
             if name == "Ref" or name.startswith("Fn::"):
                 return self.call(name, given)
-        resolved = {key: self.resolve(item) for key, item in value.items() if key != "Condition" or isinstance(item, dict)}
+        resolved = {
+            key: self.resolve(item) for key, item in value.items() if key != "Condition" or isinstance(item, dict)
+        }
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
     def call(self, name: str, given: Any) -> Any:
@@ -219,5 +221,9 @@ GIVEN = {
 def variants(name: str) -> dict[str, dict[str, Any]]:
     """Return a template rendered with everything made, with everything given, and with each thing given alone."""
     basic, given = BASIC[name], GIVEN[name]
-    chosen: dict[str, dict[str, str]] = {"made": {}, "given": given, **{key: {key: value} for key, value in given.items()}}
+    chosen: dict[str, dict[str, str]] = {
+        "made": {},
+        "given": given,
+        **{key: {key: value} for key, value in given.items()},
+    }
     return {title: render(CONFIG / name, {**basic, **more}) for title, more in chosen.items()}

@@ -28,6 +28,15 @@ def test_a_pipe_gets_plain_lines_with_the_duration_and_the_first_line_of_the_rea
     assert stream.getvalue().endswith("a mail\n")
 
 
+def test_a_stopped_step_is_shown() -> None:
+    stream = io.StringIO()
+    plain = PlainProgress(["Ping"], "e1", stream)
+
+    plain.watch(event("Stopped", 1.0))
+
+    assert "Stopped" in stream.getvalue()
+
+
 def test_steps_of_the_branch_not_taken_are_not_shown() -> None:
     stream = io.StringIO()
     plain = PlainProgress(["Ping"], "e1", stream)

@@ -1,0 +1,80 @@
+"""ECR repositories: which images they hold, and the `used-*` tags that spare an image from expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines.aws.cloud import Cloud, error_code, translated
+from pipelines.errors import AwsError
+
+_THERE = frozenset({"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"})
+_GONE = frozenset({"RepositoryNotFoundException"})
+_AT_ONCE = 100
+"""Images that one request removes."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of a repository: its digest (`sha256:...`) and its tags."""
+
+    digest: str
+    tags: tuple[str, ...]
+
+
+def repository_name(uri: str) -> str:
+    """Return the repository of an ECR URI without tag."""
+    return uri.partition("/")[2]
+
+
+def list_images(cloud: Cloud, repository: str) -> tuple[Image, ...]:
+    """Return the images of a repository; none if there is no such repository."""
+    client = cloud.client("ecr")
+    with translated(f"images of {repository} cannot be listed"):
+        try:
+            pages = client.get_paginator("describe_images").paginate(repositoryName=repository)
+            found = [item for page in pages for item in page["imageDetails"]]
+        except ClientError as error:
+            if error_code(error) in _GONE:
+                return ()
+            raise
+    return tuple(Image(item["imageDigest"], tuple(sorted(item.get("imageTags", ())))) for item in found)
+
+
+def add_tag(cloud: Cloud, repository: str, digest: str, tag: str) -> None:
+    """Give an image one more tag."""
+    client = cloud.client("ecr")
+    with translated(f"image {repository}@{digest} cannot be tagged {tag}"):
+        found = client.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])["images"]
+        if not found:
+            raise AwsError(f"image {repository}@{digest} is not there any more; deploy again to build it")
+        manifest: dict[str, Any] = {"imageManifest": found[0]["imageManifest"], "imageDigest": digest}
+        if "imageManifestMediaType" in found[0]:
+            manifest["imageManifestMediaType"] = found[0]["imageManifestMediaType"]
+        try:
+            client.put_image(repositoryName=repository, imageTag=tag, **manifest)
+        except ClientError as error:
+            if error_code(error) not in _THERE:
+                raise
+
+
+def remove_tag(cloud: Cloud, repository: str, tag: str) -> None:
+    """Take a tag from an image, which keeps its others."""
+    _remove(cloud, repository, [{"imageTag": tag}])
+
+
+def remove_images(cloud: Cloud, repository: str, digests: Iterable[str]) -> None:
+    """Remove images with all of their tags."""
+    found = [{"imageDigest": digest} for digest in digests]
+    for first in range(0, len(found), _AT_ONCE):
+        _remove(cloud, repository, found[first : first + _AT_ONCE])
+
+
+def _remove(cloud: Cloud, repository: str, images: list[dict[str, str]]) -> None:
+    with translated(f"images of {repository} cannot be removed"):
+        answer = cloud.client("ecr").batch_delete_image(repositoryName=repository, imageIds=images)
+    for failure in answer.get("failures", ()):
+        raise AwsError(f"images of {repository} cannot be removed: {failure.get('failureReason', 'no reason given')}")

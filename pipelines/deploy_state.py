@@ -1,0 +1,183 @@
+"""What an account holds of a release: stacks, images, pipeline. Reads and compiles; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pipelines import compile as compiling
+from pipelines.aws import definitions, objects, repositories, stacks, subscriptions
+from pipelines.aws.cloud import Cloud
+from pipelines.compile import Compiled
+from pipelines.deploy_plan import (
+    Contents,
+    ImagePlan,
+    PipelinePlan,
+    Plan,
+    StackPlan,
+    bundle_files,
+    check_account,
+    has_outdated_marks,
+    plan_images,
+    plan_pipeline,
+    plan_stack,
+    stack_problems,
+)
+from pipelines.deployment import (
+    CicdStack,
+    PipelineStack,
+    cicd_outputs,
+    cicd_stack,
+    deployed_settings,
+    pipeline_outputs,
+    pipeline_stack,
+)
+from pipelines.errors import AwsError
+from pipelines.options import say_command
+from pipelines.release import Release, cicd_request, expected_outputs, image_repositories, pipeline_request
+from pipelines.settings import Settings
+
+MOST_EXECUTIONS = 200
+"""Executions whose definitions are read to find images that nothing uses any more; with more, none is given up."""
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The stacks, and the images of every repository."""
+
+    cicd: CicdStack
+    stack: StackPlan
+    package_new: bool
+    there: Mapping[str, tuple[repositories.Image, ...]]
+    images: tuple[ImagePlan, ...]
+
+
+def read_ground(cloud: Cloud, release: Release) -> Ground:
+    """Return what a deployment builds upon.
+
+    Raises:
+        AwsError: it cannot begin, with every reason.
+    """
+    cicd, stack = (
+        stacks.read_stack(cloud, cicd_stack(release.name)),
+        stacks.read_stack(cloud, pipeline_stack(release.name)),
+    )
+    problems = stack_problems(stack, pipeline_stack(release.name), release.tags)
+    problems += _bucket_problems(cloud, release.settings)
+    if cicd is None or not cicd.made or not cicd.outputs:
+        again = say_command("deploy", "--cicd", release.flags)
+        problems.append(
+            f"there is no stack {cicd_stack(release.name)} in {cloud.region}; an admin makes it with: {again}"
+        )
+    if problems or cicd is None:
+        raise _together(problems)
+    given = cicd_outputs(cicd.outputs)
+    request = pipeline_request(release, given, cloud.account, cloud.region, cloud.partition)
+    uris = image_repositories(release, given)
+    there = {i: repositories.list_images(cloud, repositories.repository_name(uri)) for i, uri in uris.items()}
+    return Ground(
+        cicd=given,
+        stack=_stack_plan(cloud, request, stack),
+        package_new=not objects.object_exists(cloud, given.DeployBucketName, release.package.key),
+        there=there,
+        images=plan_images(release.image_tags, uris, there),
+    )
+
+
+def _together(problems: list[str]) -> AwsError:
+    """Return one error that says everything at once."""
+    error = AwsError(problems[0])
+    error.problems = tuple(problems)
+    return error
+
+
+def _stack_plan(cloud: Cloud, request: stacks.StackRequest, stack: stacks.Stack | None) -> StackPlan:
+    text = stacks.read_template(cloud, request.name) if stack and stack.made else ""
+    return plan_stack(request, stack, text)
+
+
+def _bucket_problems(cloud: Cloud, settings: Settings) -> list[str]:
+    bucket = settings.aws.raw_bucket
+    if bucket is None or objects.sends_events(cloud, bucket):
+        return []
+    configuration = "'{\"EventBridgeConfiguration\": {}}'"
+    return [
+        f"aws.raw_bucket: {bucket} does not send its events to EventBridge, so nothing would start; turn it on with: "
+        f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
+        f"--notification-configuration {configuration} "
+        "(which replaces the bucket's other notifications; add them to the JSON to keep them)"
+    ]
+
+
+def read_cicd(cloud: Cloud, release: Release) -> StackPlan:
+    """Return the CI/CD stack as it is and shall be.
+
+    Raises:
+        AwsError: it cannot be changed now.
+    """
+    stack = stacks.read_stack(cloud, cicd_stack(release.name))
+    problems = stack_problems(stack, cicd_stack(release.name), release.tags)
+    if problems:
+        raise _together(problems)
+    request = cicd_request(release, cloud.account, cloud.region, cloud.partition)
+    return _stack_plan(cloud, request, stack)
+
+
+def read_plan(cloud: Cloud, release: Release, ground: Ground, stack: StackPlan, now: Clock) -> Plan:
+    """Return everything that a deployment would do; `stack` knows its changes."""
+    return Plan(
+        account=cloud.account,
+        region=cloud.region,
+        environment=release.tags["environment"],
+        stack=stack,
+        package=release.package.key,
+        package_new=ground.package_new,
+        images=ground.images,
+        pipeline=read_pipeline_plan(cloud, release, ground, now),
+        warnings=release.warnings,
+    )
+
+
+def read_pipeline_plan(cloud: Cloud, release: Release, ground: Ground, now: Clock) -> PipelinePlan:
+    """Compile the release with what the stack gives, or will give, and compare it with what the account holds."""
+    stack = ground.stack.stack
+    made = stack is not None and stack.made
+    outputs = _outputs(cloud, release, stack if made else None)
+    references = {plan.image: plan.reference for plan in ground.images}
+    settings = deployed_settings(release.settings, outputs, references, cloud.account, cloud.region)
+    check_account(settings)
+    compiled = compiling.compile_pipeline(settings, release.models)
+    contents = _contents(cloud, release, outputs, compiled, made)
+    if has_outdated_marks(compiled.text, ground.there):
+        contents = replace(contents, kept_images=_kept_images(cloud, release, contents, now))
+    return plan_pipeline(release, settings, compiled, outputs, contents, ground.there, ground.images)
+
+
+def _outputs(cloud: Cloud, release: Release, stack: stacks.Stack | None) -> PipelineStack:
+    if stack is None:
+        return expected_outputs(release, cloud.account, cloud.region, cloud.partition)
+    return pipeline_outputs(stack.outputs)
+
+
+def _contents(cloud: Cloud, release: Release, outputs: PipelineStack, compiled: Compiled, made: bool) -> Contents:
+    keys = tuple(bundle_files(compiled))
+    return Contents(
+        missing=objects.missing_keys(cloud, outputs.ArtifactBucketName, keys) if made else keys,
+        pipeline=definitions.read_pipeline(cloud, release.name),
+        groups=definitions.list_groups(cloud, release.name),
+        addresses=subscriptions.list_addresses(cloud, outputs.TopicArn) if made else (),
+    )
+
+
+def _kept_images(cloud: Cloud, release: Release, contents: Contents, now: Clock) -> frozenset[str] | None:
+    """Return the images that packages and young executions name, or None where those cannot all be read."""
+    since = now() - timedelta(days=release.settings.retention_days)
+    executed: frozenset[str] | None = frozenset()
+    if contents.pipeline is not None:
+        executed = definitions.execution_images(cloud, release.name, since, MOST_EXECUTIONS)
+    if executed is None:
+        return None
+    return executed | definitions.package_images(cloud, contents.groups)

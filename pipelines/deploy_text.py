@@ -1,0 +1,160 @@
+"""A deployment's plan as people read it, and as JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipelines import template, textgrid
+from pipelines.compile import Compiled
+from pipelines.definition_diff import step_names
+from pipelines.deploy_plan import ImagePlan, PipelinePlan, Plan, StackPlan, wanted_groups
+from pipelines.release import Release
+
+NOTHING = "nothing to change"
+
+
+def plan_lines(plan: Plan, verbose: bool) -> list[str]:
+    """Return what a deployment would do; `verbose` adds the definition's unified diff."""
+    head = f"account {plan.account}, {plan.region}, environment {plan.environment}"
+    return [
+        head,
+        *stack_lines(plan.stack),
+        *_section("Lambda code", [f"{plan.package} ({'to upload' if plan.package_new else 'there'})"]),
+        *_section("images", [_image_line(image) for image in plan.images]),
+        *_pipeline_lines(plan.pipeline, verbose),
+        *(f"warning: {warning}" for warning in plan.warnings),
+    ]
+
+
+def stack_lines(plan: StackPlan) -> list[str]:
+    """Return what would happen to a stack."""
+    name = f"stack {plan.request.name}"
+    if plan.same:
+        return [f"{name}: {NOTHING}"]
+    if not plan.new:
+        rows = [(c.action, c.resource, c.kind, _replacement(c.replacement)) for c in plan.changes]
+        return _section(f"{name}: {len(rows)} changes", [*_parameter_lines(plan), *textgrid.lines(rows)])
+    made = template.resources(plan.request.template)
+    return _section(f"{name}: new, up to {len(made)} resources", textgrid.lines(list(made.items())))
+
+
+def _replacement(word: str) -> str:
+    return {"True": "is replaced", "Conditional": "may be replaced"}.get(word, "")
+
+
+def _parameter_lines(plan: StackPlan) -> list[str]:
+    old = plan.stack.parameters if plan.stack else {}
+    pairs = ((key, old.get(key, ""), value) for key, value in plan.request.parameters.items())
+    return [
+        f"parameter {key}: {before or 'none'} -> {after or 'none'}" for key, before, after in pairs if before != after
+    ]
+
+
+def _image_line(image: ImagePlan) -> str:
+    return f"{image.image}:{image.tag}  {f'there, {image.digest}' if image.digest else 'to build'}"
+
+
+def _pipeline_lines(plan: PipelinePlan, verbose: bool) -> list[str]:
+    uploads = f"{len(plan.uploads)} new files" if plan.uploads else "no new file"
+    words = {"create": "new", "update": "changed"}.get(plan.action, NOTHING)
+    changes = [*plan.fields, *plan.difference.lines(), *(f"tag {key}: {value}" for key, value in plan.tags.items())]
+    lines = [
+        f"bundles: {plan.bundles} of code and settings, {uploads}",
+        *_section(f"pipeline {plan.request.name}: {words}, definition sha256 {plan.sha256}", changes),
+    ]
+    lines += _section("mails", [*(f"+ {a}" for a in plan.subscribe), *(f"- {s.address}" for s in plan.unsubscribe)])
+    lines += _section("model package groups", [f"+ {name}" for name in plan.groups])
+    lines += _section("image tags", [f"{'+' if m.digest else '-'} {m.repository}:{m.tag}" for m in plan.marks])
+    return lines + (plan.difference.unified.splitlines() if verbose else [])
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    """Return a title with its lines below, or nothing where a list without title text is empty."""
+    found = [f"  {line}" for line in lines]
+    return [title, *found] if found or ":" in title else []
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan for machines."""
+    pipeline = plan.pipeline
+    return {
+        "account": plan.account,
+        "region": plan.region,
+        "environment": plan.environment,
+        "empty": plan.empty,
+        "stack": stack_document(plan.stack),
+        "package": {"key": plan.package, "new": plan.package_new},
+        "images": {i.image: {"tag": i.tag, "digest": i.digest} for i in plan.images},
+        "pipeline": {
+            "name": pipeline.request.name,
+            "action": pipeline.action,
+            "sha256": pipeline.sha256,
+            "added": list(pipeline.difference.added),
+            "removed": list(pipeline.difference.removed),
+            "changed": {step: list(aspects) for step, aspects in pipeline.difference.changed.items()},
+            "parameters": list(pipeline.difference.parameters),
+            "fields": list(pipeline.fields),
+            "tags": dict(pipeline.tags),
+        },
+        "uploads": sorted(pipeline.uploads),
+        "groups": sorted(pipeline.groups),
+        "subscribe": list(pipeline.subscribe),
+        "unsubscribe": [s.address for s in pipeline.unsubscribe],
+        "warnings": list(plan.warnings),
+    }
+
+
+def stack_document(plan: StackPlan) -> dict[str, Any]:
+    """Return a stack's plan for machines."""
+    changes = [
+        {"action": c.action, "resource": c.resource, "type": c.kind, "replacement": c.replacement} for c in plan.changes
+    ]
+    new = template.resources(plan.request.template) if plan.new else {}
+    action = "none" if plan.same else "create" if plan.new else "update"
+    return {"name": plan.request.name, "action": action, "changes": changes, "resources": new}
+
+
+def offline_document(release: Release, compiled: Compiled) -> dict[str, Any]:
+    """Return what a release would deploy, without having looked at any account."""
+    definition: Mapping[str, Any] = json.loads(compiled.text)
+    return {
+        "pipeline": release.name,
+        "environment": release.tags["environment"],
+        "stacks": {
+            f"{release.name}-cicd": template.resources(release.cicd_template),
+            f"{release.name}-pipeline": template.resources(release.pipeline_template),
+        },
+        "images": dict(release.image_tags),
+        "package": {"key": release.package.key, "bytes": len(release.package.content)},
+        "bundles": sorted(bundle.uri.partition(f"/{release.name}/")[2] for bundle in compiled.bundles),
+        "definition": {
+            "sha256": compiled.sha256,
+            "characters": len(compiled.text),
+            "steps": list(step_names(definition)),
+        },
+        "groups": sorted(wanted_groups(release)),
+        "emails": list(release.settings.notifications.emails),
+        "warnings": [*release.warnings, *compiled.warnings],
+    }
+
+
+def offline_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return an offline plan for people."""
+    lines = [f"pipeline {found['pipeline']}, environment {found['environment']}; no account was looked at"]
+    for name, resources in found["stacks"].items():
+        kinds = Counter(resources.values())
+        lines += _section(
+            f"stack {name}: up to {len(resources)} resources", [f"{n} {kind}" for kind, n in sorted(kinds.items())]
+        )
+    definition = found["definition"]
+    lines += _section("images", [f"{image}:{tag}" for image, tag in found["images"].items()])
+    lines += _section("Lambda code", [f"{found['package']['key']} ({found['package']['bytes']} bytes)"])
+    lines += _section("bundles", found["bundles"])
+    title = f"definition: sha256 {definition['sha256']} (with placeholders), {definition['characters']} characters"
+    lines += _section(f"{title}, {len(definition['steps'])} steps", definition["steps"])
+    lines += _section("model package groups", found["groups"])
+    lines += _section("mails", found["emails"])
+    return [*lines, *(f"warning: {warning}" for warning in found["warnings"])]

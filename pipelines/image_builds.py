@@ -1,0 +1,90 @@
+"""Building the images that no repository holds: with this machine's Docker engine, or in CodeBuild."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines import image_tags
+from pipelines.aws import builds, objects
+from pipelines.aws.cloud import Cloud
+from pipelines.bundles import Bundle
+from pipelines.deploy_plan import ImagePlan
+from pipelines.deployment import CicdStack
+from pipelines.errors import DeployError
+from pipelines.lambda_package import pack
+from pipelines.outside import Outside
+
+DOCKER, CODEBUILD = "docker", "codebuild"
+SCRIPT = f"{image_tags.CONTAINERS}/build_and_push.sh"
+BASE_VARIABLE = "BASE"
+"""Environment variable with the image to build upon."""
+
+
+def build_images(
+    cloud: Cloud,
+    cicd: CicdStack,
+    images: Sequence[ImagePlan],
+    sources: dict[str, bytes],
+    way: str | None,
+    outside: Outside,
+) -> None:
+    """Build and push images; without a `way` Docker where an engine answers, else CodeBuild.
+
+    Raises:
+        DeployError: an image was not built; names each, and where its log is.
+    """
+    if not images:
+        return
+    chosen = way or (DOCKER if has_engine(outside) else CODEBUILD)
+    outside.watch.say(f"building {', '.join(f'{i.image}:{i.tag}' for i in images)} with {chosen}; this takes minutes")
+    if chosen == DOCKER:
+        _build_here(images, outside)
+    else:
+        _build_there(cloud, cicd, images, sources, outside)
+
+
+def has_engine(outside: Outside) -> bool:
+    """Tell whether a Docker engine answers on this machine."""
+    return outside.run(["docker", "version"]) == 0
+
+
+def _build_here(images: Sequence[ImagePlan], outside: Outside) -> None:
+    for image in images:
+        outside.watch.say(f"  {image.image}: {image.reference}")
+        code = outside.run(["bash", SCRIPT, image.image, image.uri, image.tag])
+        if code != 0:
+            raise DeployError(
+                f"image {image.image}: {SCRIPT} ended with exit code {code}; its output is above. Without a Docker "
+                "engine, build in the account with --build codebuild"
+            )
+
+
+def _build_there(
+    cloud: Cloud, cicd: CicdStack, images: Sequence[ImagePlan], sources: dict[str, bytes], outside: Outside
+) -> None:
+    key = f"{Bundle('source', sources).uri}.zip"
+    if not objects.object_exists(cloud, cicd.DeployBucketName, key):
+        objects.put_missing(cloud, cicd.DeployBucketName, {key: pack(sources)})
+    source = f"{cicd.DeployBucketName}/{key}"
+    base = outside.variables.get(BASE_VARIABLE)
+    numbers = [
+        builds.start_build(
+            cloud, cicd.ImageProjectName, source, {**_variables(image), **({BASE_VARIABLE: base} if base else {})}
+        )
+        for image in images
+    ]
+    ended = builds.wait_builds(cloud, numbers, outside.watch)
+    problems = [
+        f"image {image.image}: build {build.number} {build.status.lower()}: {build.reason or 'no reason given'}; "
+        f"its log: {build.log}"
+        for image, build in zip(images, ended, strict=True)
+        if build.status != "SUCCEEDED"
+    ]
+    if problems:
+        error = DeployError(problems[0])
+        error.problems = tuple(problems)
+        raise error
+
+
+def _variables(image: ImagePlan) -> dict[str, str]:
+    return {"IMAGE": image.image, "REPOSITORY_URI": image.uri, "TAG": image.tag}

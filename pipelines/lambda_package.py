@@ -1,0 +1,74 @@
+"""The zip of the Lambda functions: our code, the contract and a pure-Python YAML; byte for byte the same everywhere.
+
+Its address is its own sha256, so that unchanged code gives an unchanged stack. boto3 comes with the Lambda runtime.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import PipelineError
+
+RUNTIME = "python3.12"
+"""Where the code runs; `config/cloudformation/pipeline.yml` names the same."""
+OWN = ("lambda_trigger/*.py", "steps/__init__.py", "steps/contract.py")
+_DAWN = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip can hold: the files' own times would change its bytes."""
+
+
+@dataclass(frozen=True)
+class LambdaPackage:
+    """The zip's bytes and where in the deploy bucket they lie."""
+
+    content: bytes
+    files: int
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 of the zip."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def key(self) -> str:
+        """Return the key in the deploy bucket."""
+        return f"lambda/{self.digest}.zip"
+
+
+def lambda_package(root: Path) -> LambdaPackage:
+    """Return the package of the repository below `root`.
+
+    Raises:
+        PipelineError: a file of ours or the YAML library is not there.
+    """
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for glob in OWN for path in root.glob(glob)}
+    missing = [glob for glob in OWN if not list(root.glob(glob))]
+    if missing:
+        raise PipelineError(f"{', '.join(missing)}: not found below {root}; run the command of a whole checkout")
+    return LambdaPackage(pack({**files, **_yaml_files()}), len(files))
+
+
+def _yaml_files() -> dict[str, bytes]:
+    """Return PyYAML's Python files; it works without its compiled part."""
+    spec = importlib.util.find_spec("yaml")
+    if spec is None or spec.origin is None:
+        raise PipelineError("PyYAML is not installed; install the environment with: make install")
+    folder = Path(spec.origin).parent
+    return {f"yaml/{path.name}": path.read_bytes() for path in folder.glob("*.py")}
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip of the files whose bytes depend on names and contents only."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _DAWN)
+            entry.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
+            entry.create_system = 3  # Unix, also where it is packed elsewhere
+            archive.writestr(entry, content, zipfile.ZIP_STORED)  # deflate differs between zlib builds
+    return target.getvalue()

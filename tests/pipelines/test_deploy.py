@@ -1,0 +1,354 @@
+"""Deploying into an account that stands in: plan, first and second apply, failures, destroy, and the offline plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from deploy_calls import (
+    ARTIFACT_BUCKET,
+    AUTOGLUON,
+    DEPLOY_BUCKET,
+    MAILS,
+    RAW_BUCKET,
+    REGISTRY,
+    TOPIC,
+    Operator,
+    copied,
+    new_account,
+)
+from fake_aws import FakeAws
+
+from lambda_trigger.aws_registry import SageMakerRegistry
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READING = ("Describe", "List", "Get", "Head", "BatchGet", "BatchDescribe")
+REVIEWING = {"CreateChangeSet", "DeleteChangeSet"}
+
+
+def mutations(aws: FakeAws) -> list[str]:
+    return [request.operation for request in aws.requests if not request.operation.startswith(READING)]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> FakeAws:
+    """An account into which the flights config was deployed by a machine with Docker."""
+    operator = Operator(new_account(), tmp_path_factory.mktemp("operator"))
+    operator.configure(MAILS)
+    assert operator.deploy("--cicd") == 0
+    assert operator.deploy() == 0
+    return operator.aws
+
+
+@pytest.fixture
+def operator(deployed: FakeAws, tmp_path: Path) -> Operator:
+    """An operator of an account of the test's own, in which everything is deployed."""
+    found = Operator(copied(deployed), tmp_path)
+    found.configure(MAILS)
+    return found
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Operator:
+    """An operator of an empty account."""
+    return Operator(new_account(), tmp_path)
+
+
+def test_the_first_deployment_makes_what_later_things_need_before_them(deployed: FakeAws) -> None:
+    made = [name for name in dict.fromkeys(mutations(deployed)) if name not in REVIEWING]
+
+    assert made == [
+        "ExecuteChangeSet",
+        "PutObject",
+        "CreateModelPackageGroup",
+        "Subscribe",
+        "CreatePipeline",
+        "PutImage",
+    ]
+    pipeline = deployed.pipelines["flights"]
+    digests = {name: next(iter(images)) for name, images in deployed.images.items()}
+    assert all(f"{REGISTRY}/{name}@{digest}" in pipeline["PipelineDefinition"] for name, digest in digests.items())
+    assert "not-set" not in pipeline["PipelineDefinition"]
+    assert deployed.stacks["flights-pipeline"]["Tags"] == [
+        {"Key": "environment", "Value": "default"},
+        {"Key": "pipeline", "Value": "flights"},
+    ]
+    assert pipeline["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 8}
+    assert {s["Endpoint"] for s in deployed.subscriptions} == {"ann@example.com", "bob@example.com"}
+    assert any(
+        tag.startswith("used-") for images in deployed.images.values() for tags in images.values() for tag in tags
+    )
+
+
+def test_every_bundle_that_the_definition_names_is_in_the_artifact_bucket(deployed: FakeAws) -> None:
+    text = deployed.pipelines["flights"]["PipelineDefinition"]
+    folders = {key.split("/")[3] for bucket, key in deployed.objects if bucket == ARTIFACT_BUCKET}
+
+    assert folders
+    assert all(folder in text for folder in folders)
+
+
+def test_the_trigger_finds_the_groups_by_the_names_of_their_models(deployed: FakeAws) -> None:
+    groups = SageMakerRegistry(copied(deployed).client("sagemaker")).groups("flights")
+
+    assert [group.model for group in groups] == ["EWR", "JFK", "LGA", "(pooled)"]
+
+
+def test_a_second_deployment_changes_nothing_and_says_so(operator: Operator) -> None:
+    assert operator.deploy("--json") == 0
+
+    assert mutations(operator.aws) == []
+    assert operator.said == ["nothing to change"]
+    found = json.loads(operator.shown[0])
+    assert found["empty"] is True
+    assert found["stack"]["action"] == "none"
+
+
+def test_a_plan_changes_nothing_but_its_own_change_set(operator: Operator) -> None:
+    operator.configure("\nretention_days: 120\nparallelism: 3\n")
+    assert operator.deploy("--plan") == 0
+
+    # 55 kB of template do not fit into a request, so the plan may put it where CloudFormation reads it
+    assert set(mutations(operator.aws)) <= REVIEWING | {"PutObject"}
+    assert all(
+        r.parameters["Key"].startswith("templates/") for r in operator.aws.requests if r.operation == "PutObject"
+    )
+    assert operator.aws.change_sets == {}
+    shown = operator.shown[0]
+    assert "parameter RetentionDays: 90 -> 120" in shown
+    assert "parallelism 8 -> 3" in shown
+
+
+def test_the_plan_of_a_new_stack_makes_no_change_set(newcomer: Operator) -> None:
+    assert newcomer.deploy("--cicd") == 0
+    newcomer.aws.requests.clear()
+    assert newcomer.deploy("--plan") == 0
+
+    assert mutations(newcomer.aws) == []
+    assert "stack flights-pipeline: new" in newcomer.shown[-1]
+    assert "to build" in newcomer.shown[-1]
+
+
+def test_a_changed_setting_changes_the_pipeline_and_nothing_else(operator: Operator) -> None:
+    before = dict(operator.aws.objects)
+    operator.configure("\ngate: {mae: 25}\ninstances: {train: {type: ml.m5.2xlarge}}\n")
+    operator.config.write_text(operator.config.read_text().replace("gate: {mae: 20}", "", 1), encoding="utf-8")
+    assert operator.deploy("--verbose") == 0
+
+    assert set(mutations(operator.aws)) <= {"PutObject", "UpdatePipeline"}
+    assert "Train-EWR, Train-JFK, Train-LGA, Train-pooled: instance ml.m5.xlarge -> ml.m5.2xlarge" in operator.shown[0]
+    assert "parameter MaeThreshold: Float = 20.0 -> Float = 25.0" in operator.shown[0]
+    assert "+++ compiled" in operator.shown[0]
+    assert all(operator.aws.objects[place] == content for place, content in before.items())
+
+
+def test_an_image_keeps_its_mark_only_while_something_names_it(operator: Operator) -> None:
+    stale, wanted = (operator.aws.push_image(AUTOGLUON, tag) for tag in ("0123456789abcdef", "fedcba9876543210"))
+    marks = {digest: f"used-{digest.removeprefix('sha256:')[:12]}" for digest in (stale, wanted)}
+    for digest, tag in marks.items():
+        operator.aws.images[AUTOGLUON][digest].add(tag)
+    operator.aws.packages.append(
+        {
+            "ModelPackageGroupName": "flights-EWR",
+            "ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-EWR/1",
+            "CreationTime": operator.aws.now,
+            "ModelPackageStatus": "Completed",
+            "ModelApprovalStatus": "Approved",
+            "InferenceSpecification": {"Containers": [{"Image": f"{REGISTRY}/{AUTOGLUON}@{wanted}"}]},
+        }
+    )
+    assert operator.deploy() == 0
+
+    assert operator.aws.images[AUTOGLUON][stale] == {"0123456789abcdef"}
+    assert marks[wanted] in operator.aws.images[AUTOGLUON][wanted]
+    assert set(mutations(operator.aws)) == {"BatchDeleteImage"}
+
+
+def test_a_confirmed_address_that_the_config_does_not_name_is_unsubscribed(operator: Operator) -> None:
+    operator.aws.subscriptions.append(
+        {"TopicArn": TOPIC, "Protocol": "email", "Endpoint": "eve@example.com", "Owner": "1", "SubscriptionArn": ""}
+    )
+    operator.aws.confirm("eve@example.com")
+    assert operator.deploy() == 0
+
+    assert {s["Endpoint"] for s in operator.aws.subscriptions} == {"ann@example.com", "bob@example.com"}
+
+
+def test_deploying_without_the_stack_of_the_admin_says_how_to_make_it(newcomer: Operator, capsys) -> None:
+    assert newcomer.deploy() == 2
+
+    error = capsys.readouterr().err
+    assert "there is no stack flights-cicd in us-east-1" in error
+    assert "python -m pipelines.deploy --cicd" in error
+
+
+def test_a_failed_stack_ends_the_deployment_with_the_resource_and_its_reason(newcomer: Operator, capsys) -> None:
+    assert newcomer.deploy("--cicd") == 0
+    newcomer.aws.stack_failures["Topic"] = "Limit exceeded for topics"
+    assert newcomer.deploy() == 1
+
+    assert "Topic (AWS::SNS::Topic): Limit exceeded for topics" in capsys.readouterr().err
+    assert newcomer.aws.pipelines == {}
+
+    newcomer.aws.stack_failures.clear()
+    assert newcomer.deploy() == 0
+    assert "flights" in newcomer.aws.pipelines
+
+
+def test_without_an_engine_images_are_built_in_the_account_and_a_failure_names_its_log(
+    newcomer: Operator, capsys
+) -> None:
+    newcomer.engine = False
+    newcomer.aws.failing_builds.add("autogluon")
+    assert newcomer.deploy("--cicd") == 0
+    assert newcomer.deploy() == 1
+
+    error = capsys.readouterr().err
+    assert "image autogluon" in error
+    assert "exit status 1; its log: https://us-east-1.console" in error
+    assert "image processing" not in error
+
+    newcomer.aws.failing_builds.clear()
+    assert newcomer.deploy() == 0
+    built = [build["variables"]["IMAGE"] for build in newcomer.aws.builds.values()]
+    assert built == ["processing", "autogluon", "autogluon"]
+
+
+def test_an_image_that_docker_cannot_build_ends_the_deployment(newcomer: Operator, capsys) -> None:
+    newcomer.failing_images.add("processing")
+    assert newcomer.deploy("--cicd") == 0
+    assert newcomer.deploy("--build", "docker") == 1
+
+    assert "containers/build_and_push.sh ended with exit code 1" in capsys.readouterr().err
+
+
+def test_a_deployment_in_progress_is_not_disturbed(operator: Operator, capsys) -> None:
+    operator.aws.stacks["flights-pipeline"] |= {
+        "StackStatus": "UPDATE_IN_PROGRESS",
+        "looks": 9,
+        "wanted": ("UPDATE", {}),
+    }
+    assert operator.deploy() == 2
+
+    assert "somebody deploys right now" in capsys.readouterr().err
+    assert mutations(operator.aws) == []
+
+
+def test_another_environment_does_not_take_over_the_stack(operator: Operator, capsys) -> None:
+    overlay = operator.config.with_name("pipeline-config.production.yml")
+    overlay.write_text("parallelism: 2\n", encoding="utf-8")
+    assert operator.deploy("--env", "production") == 2
+
+    assert "belongs to the environment 'default', not to 'production'" in capsys.readouterr().err
+    assert mutations(operator.aws) == []
+
+
+def test_an_existing_raw_bucket_without_events_is_refused_with_the_command(operator: Operator, capsys) -> None:
+    operator.aws.buckets["our-data"] = False
+    operator.configure("\naws: {raw_bucket: our-data}\n")
+    assert operator.deploy() == 2
+
+    assert "aws s3api put-bucket-notification-configuration --bucket our-data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--offline"], "--offline needs --plan"),
+        (["--yes"], "belong to --destroy"),
+        (["--destroy", "--images"], "--images belongs to --destroy --cicd"),
+        (["--destroy", "--plan", "--offline"], "known to the account only"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(newcomer: Operator, capsys, options: list[str], words: str) -> None:
+    assert newcomer.deploy(*options) == 2
+
+    assert words in capsys.readouterr().err
+    assert newcomer.aws.requests == []
+
+
+def test_settings_that_aws_would_refuse_are_refused_before_any_call(newcomer: Operator, capsys) -> None:
+    newcomer.configure("\nlog_retention_days: 100\nkms: alias/ours\n")
+    assert newcomer.deploy() == 2
+
+    error = capsys.readouterr().err
+    assert "log_retention_days: 100: CloudWatch keeps logs for certain numbers of days only; use 90" in error
+    assert "kms: alias/ours" in error
+    assert newcomer.aws.requests == []
+
+
+def test_destroying_lists_and_asks_and_removes_nothing_without_a_yes(operator: Operator, capsys) -> None:
+    assert operator.deploy("--destroy") == 2
+
+    assert "- stack flights-pipeline" in operator.shown[0]
+    assert "nobody said yes" in capsys.readouterr().err
+    assert mutations(operator.aws) == []
+
+
+def test_destroying_keeps_data_and_groups_and_a_second_time_finds_nothing(operator: Operator) -> None:
+    operator.aws.objects[RAW_BUCKET, "in/train.csv"] = b"data"
+    operator.answer = "yes"
+    assert operator.deploy("--destroy") == 0
+
+    assert operator.aws.pipelines == {}
+    assert list(operator.aws.stacks) == ["flights-cicd"]
+    assert sorted(operator.aws.buckets) == [DEPLOY_BUCKET, RAW_BUCKET]
+    assert len(operator.aws.groups) == 4
+    assert "4 model package groups" in operator.shown[0]
+    assert {bucket for bucket, _ in operator.aws.objects} == {RAW_BUCKET}
+
+    assert operator.deploy("--destroy") == 0
+    assert operator.said[-1] == "there is nothing to remove"
+    assert f"bucket {RAW_BUCKET}, which holds data" in operator.shown[-1]
+
+
+def test_destroying_with_data_and_then_the_admins_stack_leaves_only_the_groups(operator: Operator, capsys) -> None:
+    operator.aws.objects[RAW_BUCKET, "in/train.csv"] = b"data"
+    assert operator.deploy("--destroy", "--cicd", "--yes") == 2
+    assert "remove it first" in capsys.readouterr().err
+
+    assert operator.deploy("--destroy", "--yes", "--data") == 0
+    assert operator.deploy("--destroy", "--cicd", "--yes", "--images") == 0
+
+    assert operator.aws.stacks == operator.aws.buckets == operator.aws.objects == operator.aws.pipelines == {}
+    assert {name: found for name, found in operator.aws.images.items() if found} == {}
+
+
+NO_NETWORK = """
+import sys
+def watch(event, arguments):
+    if event.startswith(("socket.connect", "socket.getaddrinfo")):
+        raise SystemExit(f"{event} {arguments[1:]}")
+sys.addaudithook(watch)
+from pipelines.deploy import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def bare() -> dict[str, str]:
+    """Surroundings in which nothing names an account."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def test_an_offline_plan_needs_neither_account_nor_network(bare: dict[str, str]) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", NO_NETWORK, "--plan", "--offline", "--json"]
+    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["definition"]["steps"][0] == "NotifyStarted"
+    assert set(found["images"]) == {"processing", "autogluon"}
+    assert found["package"]["key"].startswith("lambda/")
+    assert "AWS::SNS::Topic" in found["stacks"]["flights-pipeline"].values()
+
+
+def test_an_offline_plan_without_a_lock_file_says_how_to_write_one(newcomer: Operator, capsys) -> None:
+    (newcomer.folder / "flights.segments.lock.yml").unlink()
+    assert newcomer.deploy("--plan", "--offline") == 2
+
+    assert "no lock file; write it with" in capsys.readouterr().err
