@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready-$(shell cksum < requirements.lock | cut -d ' ' -f 1)
+READY := $(VENV)/.ready-$(shell cat requirements.lock config/libraries.txt | cksum | cut -d ' ' -f 1)
 EMULATOR := .venv-emulator
 EMULATOR_READY := $(EMULATOR)/.ready-$(shell cksum < requirements-emulator.lock | cut -d ' ' -f 1)
 INFRA := .venv-infra
@@ -10,18 +10,18 @@ INFRA_READY := $(INFRA)/.ready-$(shell cksum < requirements-infra.lock | cut -d 
 RAW := .local/raw/flights
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check bench clean help install install-emulator check-infra
+.PHONY: demo test test-fast check bench clean help install install-emulator check-infra containers test-containers
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(READY)  ## make the virtual environment from the lock file
 
-$(READY): requirements.lock
+$(READY): requirements.lock config/libraries.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "error: found Python %d.%d, need 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.11" % v)'
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.platform in ("linux", "darwin") else "error: found %s, need Linux or macOS; on Windows use WSL" % sys.platform)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock --requirement config/libraries.txt
 	@rm -f $(VENV)/.ready-*
 	@touch $@
 
@@ -62,6 +62,13 @@ $(INFRA_READY): requirements-infra.lock | $(READY)
 	$(INFRA)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-infra.lock
 	@rm -f $(INFRA)/.ready-*
 	@touch $@
+
+containers: $(READY)  ## build both images with the Docker engine of this machine
+	@PYTHON=$(BIN)/python bash containers/build_local.sh
+
+test-containers: containers  ## the demo in the images: the SDK's local mode and our engine, against processes
+	@$(BIN)/python config/examples/make_flights.py $(RAW)
+	$(BIN)/python -m pytest -rs --durations 0 tests/containers/compare_containers.py
 
 bench: $(READY)  ## measure the demo's steps against a plain script, in the same run
 	$(BIN)/python tests/bench.py

@@ -11,7 +11,9 @@ import parliament
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fakes"))
 from rendered_template import BASIC, policies, variants
 
-_RESOURCE_POLICY = "CloudFormation makes these buckets with their policies and lifecycle; nobody but it may assume the role"
+_RESOURCE_POLICY = (
+    "CloudFormation makes these buckets with their policies and lifecycle; nobody but it may assume the role"
+)
 _NEW_NAMES = "CodeConnections has both names; a connection made since July 2024 has the new one in its ARN"
 ACCEPTED = {
     ("stack", "RESOURCE_POLICY_PRIVILEGE_ESCALATION", "s3:PutBucketPolicy"): _RESOURCE_POLICY,
