@@ -141,14 +141,12 @@ def pipeline_request(release: Release, cicd: CicdStack, account: str, region: st
     code = {"CodeBucket": cicd.DeployBucketName, "CodeKey": release.package.key}
     own = {
         "EnvironmentName": release.environment or NO_ENVIRONMENT,
-        "ExistingRawBucket": settings.aws.raw_bucket,
         "ExistingJobRoleArn": settings.aws.role,
         "RetentionDays": settings.retention_days,
         "TriggerConcurrency": settings.aws.trigger_concurrency,
         "StudioDomain": settings.aws.studio_domain,
         "CommandFlags": release.flags,
         "Subnets": ",".join(settings.network.subnets),
-        "SecurityGroups": ",".join(settings.network.security_groups),
     }
     given = {**_shared_parameters(release, account, region, partition), **code, **own}
     return _request(pipeline_stack(release.name), release.pipeline_template, given, release.tags, cicd.StackRoleArn)
@@ -174,6 +172,7 @@ def _shared_parameters(release: Release, account: str, region: str, partition: s
     return {
         "PipelineName": release.name,
         "LowerName": release.name.lower(),
+        "ExistingRawBucket": settings.aws.raw_bucket,
         "ExistingArtifactBucket": settings.aws.bucket,
         "ExistingPipelineRoleArn": settings.aws.pipeline_role,
         "ExistingLambdaRoleArn": settings.aws.lambda_role,

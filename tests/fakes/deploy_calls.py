@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 REGISTRY = f"{NUMBER}.dkr.ecr.{REGION}.amazonaws.com"
 DEPLOY_BUCKET = f"flights-deploy-{NUMBER}-{REGION}"
 RAW_BUCKET, ARTIFACT_BUCKET = f"flights-raw-{NUMBER}-{REGION}", f"flights-artifacts-{NUMBER}-{REGION}"
+THEIR_BUCKET = "their-raw"
 TOPIC = f"arn:aws:sns:{REGION}:{NUMBER}:flights-mails"
 PROCESSING, AUTOGLUON = "flights-processing", "flights-autogluon"
 MAILS = "\nnotifications: {emails: [ann@example.com, bob@example.com]}\n"
@@ -164,8 +165,9 @@ def deploy_calls() -> list[Request]:
 
 
 def _change_much(operator: Operator) -> None:
-    """Leave an image without use, an address without wish, and change stack, tags and pipeline."""
+    """Leave an image without use, an address without wish, and change stack, raw bucket, tags and pipeline."""
     aws = operator.aws
+    aws.buckets[THEIR_BUCKET] = True
     stale = aws.push_image(PROCESSING, "0123456789abcdef")
     aws.images[PROCESSING][stale].add(f"used-{stale.removeprefix('sha256:')[:12]}")
     aws.confirm("bob@example.com")
@@ -173,7 +175,8 @@ def _change_much(operator: Operator) -> None:
     _register(aws)
     text = operator.config.read_text(encoding="utf-8").replace(", bob@example.com", "")
     operator.config.write_text(
-        f"{text}\nparallelism: 3\nretention_days: 120\ntags: {{team: delays}}\n", encoding="utf-8"
+        f"{text}\nparallelism: 3\nretention_days: 120\ntags: {{team: delays}}\naws: {{raw_bucket: {THEIR_BUCKET}}}\n",
+        encoding="utf-8",
     )
 
 

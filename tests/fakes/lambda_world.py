@@ -20,7 +20,7 @@ PIPELINE = "flights"
 ARTIFACTS = f"flights-artifacts-{NUMBER}-{REGION}"
 RAW = f"flights-raw-{NUMBER}-{REGION}"
 PREFIX = f"s3://{ARTIFACTS}/{PIPELINE}"
-TOPIC = f"arn:aws:sns:{REGION}:{NUMBER}:{PIPELINE}"
+TOPIC = f"arn:aws:sns:{REGION}:{NUMBER}:{PIPELINE}-mails"
 NAMES = ("EWR", "JFK", "LGA")
 
 ENVIRONMENT = {

@@ -210,6 +210,10 @@ GIVEN = {
         "Subnets": "subnet-1",
     },
     "cicd.yml": {
+        "ExistingRawBucket": "our-raw",
+        "ExistingArtifactBucket": "our-artifacts",
+        "ExistingPipelineRoleArn": f"arn:aws:iam::{ACCOUNT}:role/our-pipeline",
+        "ExistingLambdaRoleArn": f"arn:aws:iam::{ACCOUNT}:role/our-lambda",
         "ExistingKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/ours",
         "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/ours",
         "Repository": "ours/project",
