@@ -95,7 +95,7 @@ def apply(
         say(f"uploading {plan.package}")
         objects.put_missing(cloud, bucket, {plan.package: release.package.content})
     apply_stack(cloud, reviewed, bucket, outside)
-    build_images(cloud, ground.cicd, plan.to_build, dict(release.image_sources), way, outside)
+    build_images(cloud, ground.cicd, plan.to_build, release, way, outside)
     pipeline = plan.pipeline
     if not reviewed.plan.same or plan.to_build:
         pipeline = _planned_again(cloud, release, outside)

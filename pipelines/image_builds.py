@@ -13,6 +13,7 @@ from pipelines.deployment import CicdStack
 from pipelines.errors import DeployError
 from pipelines.lambda_package import pack
 from pipelines.outside import Outside
+from pipelines.release import Release
 
 DOCKER, CODEBUILD = "docker", "codebuild"
 SCRIPT = f"{image_tags.CONTAINERS}/build_and_push.sh"
@@ -24,7 +25,7 @@ def build_images(
     cloud: Cloud,
     cicd: CicdStack,
     images: Sequence[ImagePlan],
-    sources: dict[str, bytes],
+    release: Release,
     way: str | None,
     outside: Outside,
 ) -> None:
@@ -38,9 +39,9 @@ def build_images(
     chosen = way or (DOCKER if has_engine(outside) else CODEBUILD)
     outside.watch.say(f"building {', '.join(f'{i.image}:{i.tag}' for i in images)} with {chosen}; this takes minutes")
     if chosen == DOCKER:
-        _build_here(images, outside)
+        _build_here(images, release.base, outside)
     else:
-        _build_there(cloud, cicd, images, sources, outside)
+        _build_there(cloud, cicd, images, release, outside)
 
 
 def has_engine(outside: Outside) -> bool:
@@ -48,10 +49,11 @@ def has_engine(outside: Outside) -> bool:
     return outside.run(["docker", "version"]) == 0
 
 
-def _build_here(images: Sequence[ImagePlan], outside: Outside) -> None:
+def _build_here(images: Sequence[ImagePlan], base: str | None, outside: Outside) -> None:
     for image in images:
         outside.watch.say(f"  {image.image}: {image.reference}")
-        code = outside.run(["bash", SCRIPT, image.image, image.uri, image.tag])
+        upon = ["env", f"{BASE_VARIABLE}={base}"] if base else []
+        code = outside.run([*upon, "bash", SCRIPT, image.image, image.uri, image.tag])
         if code != 0:
             raise DeployError(
                 f"image {image.image}: {SCRIPT} ended with exit code {code}; its output is above. Without a Docker "
@@ -60,18 +62,16 @@ def _build_here(images: Sequence[ImagePlan], outside: Outside) -> None:
 
 
 def _build_there(
-    cloud: Cloud, cicd: CicdStack, images: Sequence[ImagePlan], sources: dict[str, bytes], outside: Outside
+    cloud: Cloud, cicd: CicdStack, images: Sequence[ImagePlan], release: Release, outside: Outside
 ) -> None:
+    sources = dict(release.image_sources)
     key = f"{Bundle('source', sources).uri}.zip"
     if not objects.object_exists(cloud, cicd.DeployBucketName, key):
         objects.put_missing(cloud, cicd.DeployBucketName, {key: pack(sources)})
     source = f"{cicd.DeployBucketName}/{key}"
-    base = outside.variables.get(BASE_VARIABLE)
+    upon = {BASE_VARIABLE: release.base} if release.base else {}
     numbers = [
-        builds.start_build(
-            cloud, cicd.ImageProjectName, source, {**_variables(image), **({BASE_VARIABLE: base} if base else {})}
-        )
-        for image in images
+        builds.start_build(cloud, cicd.ImageProjectName, source, {**_variables(image), **upon}) for image in images
     ]
     ended = builds.wait_builds(cloud, numbers, outside.watch)
     problems = [

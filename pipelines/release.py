@@ -32,7 +32,8 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
 class Release:
     """A config with its environment and models, and the content-addressed things that the repository yields.
 
-    `image_tags` leaves out images that the config names itself.
+    `image_tags` leaves out images that the config names itself; `base` is what the others are built upon, None for what
+    the Dockerfiles name.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class Release:
     package: LambdaPackage
     image_tags: Mapping[str, str]
     image_sources: Mapping[str, bytes]
+    base: str | None = None
 
     @property
     def name(self) -> str:
@@ -87,7 +89,7 @@ def read_release(root: Path, config: Path, environment: str | None, base: str | 
         root: where `containers/`, `steps/` and the templates lie.
         config: the config file.
         environment: name of the overlay, or None.
-        base: the image to build images upon, where it is not the Dockerfile's own.
+        base: the image to build images upon, in place of the config's.
 
     Raises:
         PipelineError: the config cannot be used or deployed, or something of the repository is missing.
@@ -96,6 +98,7 @@ def read_release(root: Path, config: Path, environment: str | None, base: str | 
     problems = _deploy_problems(settings)
     if problems:
         raise SettingsError(*(f"{config}: {problem}" for problem in problems))
+    base = base or settings.images.base
     return Release(
         settings=settings,
         config=_below(root, config),
@@ -106,6 +109,7 @@ def read_release(root: Path, config: Path, environment: str | None, base: str | 
         package=lambda_package(root),
         image_tags={i: tag for i, tag in image_tags.image_tags(root, base).items() if not getattr(settings.images, i)},
         image_sources=image_tags.build_sources(root),
+        base=base,
     )
 
 

@@ -112,6 +112,7 @@ Threshold = Annotated[Number, Field(gt=0, lt=contract.FAILED_MAE)]
 VpcId = Annotated[Text, Field(pattern=r"^[-0-9a-zA-Z]+$", max_length=32)]
 TagKey = Annotated[Text, Field(pattern=r"^[\w .:/=+@-]+$", max_length=128)]
 TagValue = Annotated[Text, Field(pattern=r"^[\w .:/=+@-]+$", max_length=256)]
+BaseImage = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][\w.:/-]*@sha256:[0-9a-f]{64}$", max_length=255)]
 ImageUri = Annotated[Text, Field(pattern=r"^\S+$", max_length=255)]
 
 
@@ -151,10 +152,11 @@ class Cicd(Frozen):
 
 
 class Images(Frozen):
-    """Container images by digest; the deploy command fills them in."""
+    """Container images by digest; the deploy command fills them in, having built them upon `base`."""
 
     processing: ImageUri | None = None
     autogluon: ImageUri | None = None
+    base: BaseImage | None = None
 
 
 class Instance(Frozen):

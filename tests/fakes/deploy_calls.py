@@ -131,7 +131,7 @@ class Operator:
         self.commands.append(list(command))
         if command[0] == "docker":
             return 0 if self.engine else 1
-        image, uri, tag = command[2:]
+        image, uri, tag = command[-3:]
         if image in self.failing_images:
             return 1
         self.aws.push_image(uri.partition("/")[2], tag)

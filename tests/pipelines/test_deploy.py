@@ -226,6 +226,31 @@ def test_an_image_that_docker_cannot_build_ends_the_deployment(newcomer: Operato
     assert "containers/build_and_push.sh ended with exit code 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("engine", [True, False])
+def test_images_are_built_upon_the_base_of_the_config(newcomer: Operator, engine: bool) -> None:
+    """Wherever they are built; and another base is another image."""
+    newcomer.engine = engine
+    assert newcomer.deploy("--cicd") == 0
+    assert newcomer.deploy() == 0
+    base = f"registry.example.com:5000/python:3.11@sha256:{'a' * 64}"
+    newcomer.configure(f"\nimages: {{base: '{base}'}}\n")
+    newcomer.commands.clear()
+    known = len(newcomer.aws.builds)
+    assert newcomer.deploy() == 0
+
+    scripts = [command for command in newcomer.commands if "containers/build_and_push.sh" in command]
+    builds = list(newcomer.aws.builds.values())[known:]
+    assert [command[:3] for command in scripts] == [["env", f"BASE={base}", "bash"]] * (2 if engine else 0)
+    assert [build["variables"]["BASE"] for build in builds] == [base] * (0 if engine else 2)
+
+
+def test_a_base_without_its_digest_is_refused(newcomer: Operator, capsys) -> None:
+    newcomer.configure("\nimages: {base: python:3.11-slim-bookworm}\n")
+
+    assert newcomer.deploy("--plan", "--offline") == 2
+    assert "images.base" in capsys.readouterr().err
+
+
 def test_a_deployment_in_progress_is_not_disturbed(operator: Operator, capsys) -> None:
     operator.aws.stacks["flights-pipeline"] |= {
         "StackStatus": "UPDATE_IN_PROGRESS",
