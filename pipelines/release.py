@@ -6,6 +6,7 @@ of images) comes later.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipelines.options import say_options
 from pipelines.settings import Settings, load
 
 TEMPLATES = Path("config/cloudformation")
+_ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)")
 NO_ENVIRONMENT = "default"
 """The environment of a deployment without an overlay."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
@@ -146,6 +148,8 @@ def pipeline_request(release: Release, cicd: CicdStack, account: str, region: st
     own = {
         "EnvironmentName": release.environment or NO_ENVIRONMENT,
         "ExistingJobRoleArn": settings.aws.role,
+        "ExistingProcessingRepositoryArn": repository_arn(settings.images.processing, partition),
+        "ExistingAutogluonRepositoryArn": repository_arn(settings.images.autogluon, partition),
         "RetentionDays": settings.retention_days,
         "TriggerConcurrency": settings.aws.trigger_concurrency,
         "StudioDomain": settings.aws.studio_domain,
@@ -154,6 +158,12 @@ def pipeline_request(release: Release, cicd: CicdStack, account: str, region: st
     }
     given = {**_shared_parameters(release, account, region, partition), **code, **own}
     return _request(pipeline_stack(release.name), release.pipeline_template, given, release.tags, cicd.StackRoleArn)
+
+
+def repository_arn(image: str | None, partition: str) -> str | None:
+    """Return the ARN of the ECR repository that an image's URI names, None for an image of another registry."""
+    found = _ECR_IMAGE.match(image or "")
+    return f"arn:{partition}:ecr:{found['region']}:{found['account']}:repository/{found['name']}" if found else None
 
 
 def cicd_request(release: Release, account: str, region: str, partition: str) -> StackRequest:

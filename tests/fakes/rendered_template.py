@@ -1,8 +1,9 @@
 """Our CloudFormation templates, rendered as CloudFormation would: parameters, conditions and functions resolved.
 
 `render(path, parameters)` returns the template as plain data, without the resources whose condition does not hold.
-`policies(rendered)` yields (name, document) of every role's inline policy, managed policy and resource policy. Standard
-library and yaml only: the static checks run it in an environment of their own.
+`policies(rendered)` yields (name, document) of every role's inline policy and every managed policy, `resource_policies`
+those of buckets, topic, queues and key. Standard library and yaml only: the static checks run it in an environment of
+their own.
 """
 
 from __future__ import annotations
@@ -188,6 +189,14 @@ def policies(rendered: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
             yield properties["ManagedPolicyName"], properties["PolicyDocument"]
 
 
+def resource_policies(rendered: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every resource's own policy by the resource's name in the template."""
+    for name, resource in rendered["Resources"].items():
+        for key in ("KeyPolicy", "PolicyDocument"):
+            if resource["Type"] != "AWS::IAM::ManagedPolicy" and key in resource["Properties"]:
+                yield name, resource["Properties"][key]
+
+
 BASIC = {
     "pipeline.yml": {
         "PipelineName": "Flights",
@@ -205,6 +214,8 @@ GIVEN = {
         "ExistingPipelineRoleArn": f"arn:aws:iam::{ACCOUNT}:role/our-pipeline",
         "ExistingLambdaRoleArn": f"arn:aws:iam::{ACCOUNT}:role/our-lambda",
         "ExistingKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/ours",
+        "ExistingProcessingRepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/our-processing",
+        "ExistingAutogluonRepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/our-autogluon",
         "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/ours",
         "TriggerConcurrency": "1",
         "Subnets": "subnet-1",

@@ -250,7 +250,9 @@ def _builds(given: Given) -> Iterator[Need]:
 
 
 _CODEBUILD = {
-    "StartBuild": lambda given: iter([Need("codebuild:StartBuild", _arn("codebuild", f"project/{given['projectName']}"))]),
+    "StartBuild": lambda given: iter(
+        [Need("codebuild:StartBuild", _arn("codebuild", f"project/{given['projectName']}"))]
+    ),
     "BatchGetBuilds": _builds,
 }
 _RULES: Mapping[str, Mapping[str, Callable[[Given], Iterable[Need]]]] = {

@@ -136,7 +136,11 @@ def test_who_deploys_may_not_destroy() -> None:
     allowed = deploy_role().statements
     away = {need for request in destroy_calls() for need in needs_of(request) if ":Delete" in need.action}
 
-    assert {need.action for need in away} >= {"s3:DeleteBucket", "sagemaker:DeletePipeline", "cloudformation:DeleteStack"}
+    assert {need.action for need in away} >= {
+        "s3:DeleteBucket",
+        "sagemaker:DeletePipeline",
+        "cloudformation:DeleteStack",
+    }
     assert [need for need in away if need in Role(allowed, tuple(away)).denied()] == list(away)
 
 
