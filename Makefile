@@ -38,11 +38,11 @@ demo: $(READY)  ## run the pipeline on flights from New York, one model per airp
 	$(BIN)/python -m pipelines.run --local
 
 test: $(READY) $(EMULATOR_READY)  ## all tests, the fast ones first
-	$(BIN)/python -m pytest -n auto -m "not slow" $(if $(REPORTS),--junitxml=$(REPORTS)/fast.xml)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(if $(REPORTS),--junitxml=$(REPORTS)/fast.xml)
 	$(BIN)/python -m pytest -m slow $(if $(REPORTS),--junitxml=$(REPORTS)/slow.xml)
 
 test-fast: $(READY)  ## the tests that train nothing
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 check: $(READY)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -89,7 +89,8 @@ def _definition(blueprint: Blueprint) -> dict[str, Any]:
 
         from pipelines.definition import build
 
-        session = PipelineSession(default_bucket=blueprint.account.bucket)
+        account = blueprint.account
+        session = PipelineSession(boto_session=sdk.InertSession(account.region), default_bucket=account.bucket)
         definition: dict[str, Any] = json.loads(build(blueprint, session).definition())
     return {k: v for k, v in definition.items() if not (v is None and k in NULL_IS_ABSENT)}
 

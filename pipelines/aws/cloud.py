@@ -6,6 +6,7 @@ imported before a command needs AWS.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,12 @@ class Cloud:
     @property
     def partition(self) -> str:
         """Return the partition that the region lies in, such as `aws`."""
-        return str(boto3.session.Session().get_partition_for_region(self.region))
+        return _partition(self.region)
+
+
+@functools.cache  # a session reads all of AWS's endpoints to tell
+def _partition(region: str) -> str:
+    return str(boto3.session.Session().get_partition_for_region(region))
 
 
 def open_cloud(region: str | None, account: str | None) -> Cloud:

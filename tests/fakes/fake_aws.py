@@ -10,10 +10,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+from botocore.client import ClientMeta
 from botocore.model import OperationModel, Shape
 from botocore.validate import validate_parameters
 from fake_answers import REGION, FakeError
@@ -64,9 +66,7 @@ class FakeAws(
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that talks to this account."""
-        client = _session().client(
-            service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
-        )
+        client = _copied(_client_of(service))
         events = client.meta.events
         events.register_first(f"before-parameter-build.{service}.*", _keep_parameters)
         events.register_first(f"before-call.{service}.*", self._answer)
@@ -98,9 +98,24 @@ class FakeAws(
 
 
 @functools.cache
-def _session() -> boto3.session.Session:
-    """Return one session for all accounts: reading a service's model takes longer than most tests."""
-    return boto3.session.Session()
+def _client_of(service: str) -> Any:
+    """Return the one client that those of all accounts are copied from: making one takes longer than most tests."""
+    return boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
+
+
+def _copied(client: Any) -> Any:
+    """Return a client with event handlers of its own."""
+    known, copied = client.meta, object.__new__(type(client))
+    vars(copied).update(vars(client))
+    copied.meta = ClientMeta(
+        copy(known.events),
+        known.config,
+        known.endpoint_url,
+        known.service_model,
+        known.method_to_api_mapping,
+        known.partition,
+    )
+    return copied
 
 
 @dataclass(frozen=True)

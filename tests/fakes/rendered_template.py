@@ -8,6 +8,7 @@ their own.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ ARNS = {
 NAMED = ("BucketName", "RoleName", "QueueName", "TopicName", "FunctionName", "RepositoryName", "LogGroupName", "Name")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # libyaml's where PyYAML has it
     """Reads the short forms of functions (`!Sub`) as their long ones (`Fn::Sub`)."""
 
 
@@ -60,6 +61,7 @@ def _function(loader: _Loader, name: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _function)
 
 
+@functools.cache
 def read(path: Path) -> dict[str, Any]:
     """Return a template as written, its functions in their long form."""
     template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
@@ -233,6 +235,7 @@ GIVEN = {
 }
 
 
+@functools.cache
 def variants(name: str) -> dict[str, dict[str, Any]]:
     """Return a template rendered with everything made, with everything given, and with each thing given alone."""
     basic, given = BASIC[name], GIVEN[name]

@@ -50,6 +50,7 @@ def run(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_compiling_needs_no_credentials_no_network_and_no_region(tmp_path: Path) -> None:
     """Run in a process with an empty home and environment that ends at the first connection, on another hash seed."""
     command = [sys.executable, "-c", OFFLINE, "--config", str(GOLDEN / "flights.yml"), "--output", "d.json"]

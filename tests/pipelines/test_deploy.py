@@ -360,6 +360,7 @@ def bare() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
+@pytest.mark.slow
 def test_an_offline_plan_needs_neither_account_nor_network(bare: dict[str, str]) -> None:
     command = [sys.executable, "-W", "ignore", "-c", NO_NETWORK, "--plan", "--offline", "--json"]
     done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, check=False)

@@ -201,8 +201,9 @@ def test_an_artifact_may_wait_for_its_approval(shop: Shop) -> None:
 
 
 def test_the_same_artifact_is_registered_once_and_approved_when_asked(shop: Shop) -> None:
-    shop.cli("register", "EWR", str(shop.artifact()), "--pending")
-    shop.cli("register", "EWR", str(shop.artifact()))
+    artifact = str(shop.artifact())
+    shop.cli("register", "EWR", artifact, "--pending")
+    shop.cli("register", "EWR", artifact)
 
     assert shop.status("EWR") == {1: "Approved"}
 
