@@ -1,8 +1,8 @@
 """The SageMaker SDK made to compile without account, network or noise, and quickly. Standard library until it is used.
 
 Four things of SDK 3.27 that a compiler must not suffer: it asks for a region and keys at import, it reads defaults
-from files of the machine, a session makes seven clients (0.4 s) of which compiling uses none, and ProcessingStep opens a
-local session per step (0.7 s each) to read one method's name.
+from files of the machine, a session makes seven clients (0.4 s) of which compiling uses none, and ProcessingStep opens
+a local session per step (0.7 s each) to read one method's name.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class InertSession:
 
     region_name: str
 
-    def client(self, name: str, **_: object) -> object:
+    def client(self, *_: object, **__: object) -> object:
         """Return something that has no operation."""
         return object()
 

@@ -9,7 +9,6 @@ import yaml
 
 from pipelines.errors import PipelineError
 
-
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader of libyaml where PyYAML was built with it: ten times as fast on a template of a thousand lines."""
 

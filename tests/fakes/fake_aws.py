@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 from botocore.client import ClientMeta
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel
 from botocore.validate import validate_parameters
 from fake_answers import REGION, FakeError
 from fake_builds import FakeBuilds
@@ -28,6 +28,7 @@ from fake_stacks import FakeStacks
 from fake_storage import FakeStorage
 from fake_subscriptions import FakeSubscriptions
 from fake_uploads import FakeUploads
+from request_shapes import violations
 
 
 @dataclass(frozen=True)
@@ -125,40 +126,3 @@ class _Http:
 
 def _keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
     context["given_parameters"] = dict(params)
-
-
-def violations(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """Yield what a request breaks of the model's patterns, enums and bounds."""
-    if shape.type_name == "structure" and isinstance(value, dict):
-        for name, item in value.items():
-            yield from violations(shape.members[name], item, f"{path}.{name}")
-    elif shape.type_name == "list":
-        for number, item in enumerate(value):
-            yield from violations(shape.member, item, f"{path}[{number}]")
-    elif shape.type_name == "map":
-        for key, item in value.items():
-            yield from violations(shape.key, key, f"{path} key")
-            yield from violations(shape.value, item, f"{path}[{key}]")
-    elif shape.type_name == "string" and isinstance(value, str):
-        yield from _text_violations(shape, value, path)
-
-
-def _text_violations(shape: Shape, value: str, path: str) -> Iterator[str]:
-    limits = shape.metadata
-    if not limits.get("min", 0) <= len(value) <= limits.get("max", len(value)):
-        yield f"{path}: {len(value)} characters"
-    if value not in limits.get("enum", [value]):
-        yield f"{path}: {value!r} is not in the enum"
-    if "pattern" in limits and not re.fullmatch(_python_pattern(limits["pattern"]), value):
-        yield f"{path}: {value!r} does not match {limits['pattern']}"
-
-
-def _python_pattern(pattern: str) -> str:
-    """Return a pattern of the service in Python's syntax: Unicode classes, and the odd end of metadata patterns."""
-    simple = re.sub(r"\$\{\d+,\d+\}$", "", pattern)
-
-    def widen(found: re.Match[str]) -> str:
-        inside = re.sub(r"\\p\{[LNM]\}", r"\\w", found[0].replace(r"\p{Z}", r"\s"))
-        return "(?:" + inside.replace(r"\p{S}", "").replace(r"\p{P}", "") + (r"|[^\w\s])" if "{P}" in found[0] else ")")
-
-    return re.sub(r"\[(?:\\.|[^\]])*\\p\{.*?\](?=[*{)])", widen, simple)

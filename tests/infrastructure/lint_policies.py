@@ -73,9 +73,16 @@ BUCKET_WRITES = {
 """What each property of a bucket needs: the bucket's handlers name every property's permissions in one list."""
 
 
+UNTAGGED = {
+    *("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::IAM::ManagedPolicy"),
+    *("AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig"),
+}
+"""Types that take no tags; every other resource gets the cost-allocation tags that deploy gives to its stack."""
+
+
 def main() -> int:
     """Print every finding once; return 1 if there is one that is not accepted."""
-    problems = [*_parliament_findings(), *_stars(), *_stack_role()]
+    problems = [*_parliament_findings(), *_stars(), *_stack_role(), *_untagged()]
     sys.stdout.write("".join(f"{problem}\n" for problem in problems))
     sys.stdout.write(f"policies: {len(list(_documents()))} checked, {len(problems)} findings\n")
     return 1 if problems else 0
@@ -146,7 +153,7 @@ def _needed() -> dict[str, str]:
         for resource in variants("pipeline.yml")[template]["Resources"].values():
             kind = resource["Type"]
             operations = ("read",) if kind == "AWS::S3::Bucket" else ("create", "read", "update", "delete")
-            handlers = _handlers()[kind]
+            handlers = _schemas()[kind].get("handlers", {})
             for operation in operations:
                 found |= {p.lower(): kind for p in handlers.get(operation, {}).get("permissions", ())}
             if kind == "AWS::S3::Bucket":
@@ -155,10 +162,18 @@ def _needed() -> dict[str, str]:
     return found
 
 
+def _untagged() -> list[str]:
+    """Return the types that cost money and take no tags."""
+    kinds = {r["Type"] for name in BASIC for shape in variants(name).values() for r in shape["Resources"].values()}
+    found = {kind for kind in kinds if not _schemas()[kind].get("tagging", {}).get("taggable", True)}
+    without = {kind for kind in kinds if "tagging" not in _schemas()[kind] and "Tags" not in str(_schemas()[kind])}
+    return [f"{kind}: takes no tags" for kind in sorted((found | without) ^ UNTAGGED)]
+
+
 @functools.cache
-def _handlers() -> dict[str, Mapping[str, Any]]:
+def _schemas() -> dict[str, Mapping[str, Any]]:
     schemas = (json.loads(path.read_text(encoding="utf-8")) for path in (DATA / "schemas/resources").glob("*.json"))
-    return {schema["typeName"]: schema.get("handlers", {}) for schema in schemas}
+    return {schema["typeName"]: schema for schema in schemas}
 
 
 def _granted(rendered: Mapping[str, Any], ending: str) -> Iterator[str]:

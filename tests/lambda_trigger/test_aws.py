@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from fake_answers import FakeError
-from fake_aws import FakeAws, violations
+from fake_aws import FakeAws
 from hypothesis import given
 from hypothesis import strategies as st
+from request_shapes import violations
 
 from lambda_trigger.aws import S3Objects, SnsNotifier, ports_from, split_uri
 from lambda_trigger.aws_registry import SageMakerRegistry, decode_metadata, encode_metadata, parse_package
