@@ -10,7 +10,7 @@ INFRA_READY := $(INFRA)/.ready-$(shell cksum < requirements-infra.lock | cut -d 
 RAW := .local/raw/flights
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check bench clean help install install-emulator check-infra containers test-containers
+.PHONY: demo test test-fast check bench clean help install install-emulator check-infra containers test-containers smoke-aws
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,10 @@ containers: $(READY)  ## build both images with the Docker engine of this machin
 test-containers: containers  ## the demo in the images: the SDK's local mode and our engine, against processes
 	@$(BIN)/python config/examples/make_flights.py $(RAW)
 	$(BIN)/python -m pytest -rs --durations 0 tests/containers/compare_containers.py
+
+smoke-aws: $(READY)  ## check on a real account what is believed of AWS: make smoke-aws ENV=prod RAW=s3://BUCKET/FOLDER/
+	@case "$(RAW)" in s3://*) ;; *) echo "error: name raw files on AWS: make smoke-aws ENV=prod RAW=s3://BUCKET/FOLDER/" >&2; exit 2;; esac
+	@PYTHONPATH=. $(BIN)/python tests/smoke/smoke_aws.py $(if $(ENV),--env $(ENV)) --raw $(RAW) $(OPTIONS)
 
 bench: $(READY)  ## measure the demo's steps against a plain script, in the same run
 	$(BIN)/python tests/bench.py

@@ -170,9 +170,9 @@ def test_functions_are_what_the_definition_and_the_events_call() -> None:
 def test_concurrency_is_reserved_only_where_it_is_set() -> None:
     functions = of_type(given(TriggerConcurrency="1"), "Lambda::Function")
 
-    assert {n: f["ReservedConcurrentExecutions"] for n, f in functions.items() if "ReservedConcurrentExecutions" in f} == {
-        "TriggerFunction": "1"
-    }
+    assert {
+        n: f["ReservedConcurrentExecutions"] for n, f in functions.items() if "ReservedConcurrentExecutions" in f
+    } == {"TriggerFunction": "1"}
 
 
 def test_logs_are_kept_as_long_as_the_config_says() -> None:

@@ -72,7 +72,11 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
         chosen = [check for check in CHECKS if not arguments.only or check.number in arguments.only]
         if not arguments.yes and not agree(chosen):
             return 2
-        return report(chosen, [carry_out(check, world) for check in chosen])
+        try:
+            findings = [carry_out(check, world) for check in chosen]
+        finally:
+            runs.clean(world)
+        return report(chosen, findings)
     except PipelineError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -114,8 +118,6 @@ def carry_out(check: Check, world: World) -> Finding:
             return check.look(world)
     except PipelineError as error:
         return unknown(f"could not be checked: {error}")
-    finally:
-        service.remove_pipeline(world) if check.number in (1, 6) else None
 
 
 def report(chosen: Sequence[Check], findings: Sequence[Finding]) -> int:

@@ -59,6 +59,7 @@ def put_marker(world: World, name: str, body: str, folder: str | None = None) ->
     key = f"{folder_of(world) if folder is None else folder}{name}"
     made = world.client("s3").put_object(Bucket=world.desk.stack.RawBucketName, Key=key, Body=body.encode())
     world.seen["version"] = made["VersionId"]
+    world.seen.setdefault("markers", []).append(key)
     return key
 
 
@@ -196,8 +197,7 @@ def _start_again(world: World, arn: str, name: str, selected: tuple[str, ...] = 
 def clean(world: World) -> None:
     """Remove the markers that the checks wrote; executions stay, they expire as any."""
     s3, bucket = world.client("s3"), world.desk.stack.RawBucketName
-    prefix = folder_of(world)
-    for key in (f"{prefix}smoke-{world.token}.run", f"{prefix}smoke-{world.token}/smoke {world.token} ü.run"):
+    for key in world.seen.get("markers", ()):
         try:
             s3.delete_object(Bucket=bucket, Key=key)
         except ClientError as error:

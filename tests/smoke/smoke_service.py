@@ -14,7 +14,7 @@ from pipelines.aws.subscriptions import list_addresses
 POLL = 15.0
 LONGEST = 1800.0
 CEILING = 50
-MESSAGE = "é" * 800
+LETTER, LETTERS = "é", 800
 """1,600 bytes of UTF-8: more than the 1,024 that may become an ExitMessage."""
 FAIL = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "smoke test"}}
 
@@ -116,10 +116,11 @@ def empty_prefix(world: World) -> Finding:
 
 def exit_message(world: World) -> Finding:
     """Let a job fail with a message longer than the limit, in UTF-8."""
-    code = f"open('/opt/ml/output/message','w',encoding='utf-8').write('{MESSAGE}'); raise SystemExit(1)"
+    text = f"'{LETTER}'*{LETTERS}"  # written out it would exceed the 256 characters of an argument
+    code = f"open('/opt/ml/output/message','w',encoding='utf-8').write({text}); raise SystemExit(1)"
     found = run_job(world, job_arguments(world, f"{world.token}-message", code))
     text = found.get("ExitMessage", "")
-    right = bool(text) and MESSAGE.startswith(text.rstrip("\ufffd")) and len(text.encode()) <= 1027
+    right = bool(text) and (LETTER * LETTERS).startswith(text.rstrip("\ufffd")) and len(text.encode()) <= 1027
     return held(right, f"ExitMessage has {len(text)} characters, {len(text.encode())} bytes")
 
 
@@ -132,6 +133,7 @@ def group_with_versions(world: World) -> Finding:
     try:
         arn = sagemaker.create_model_package(
             ModelPackageGroupName=name,
+            ClientToken=world.token,
             ModelApprovalStatus="PendingManualApproval",
             InferenceSpecification={
                 "Containers": [container],
