@@ -157,9 +157,12 @@ def _end(arguments: argparse.Namespace, empty: bool, outside: Outside) -> int:
 
 def _show_offline(release: Release, arguments: argparse.Namespace, outside: Outside) -> int:
     from pipelines.compile import compile_pipeline
+    from pipelines.deploy_plan import check_functions
     from pipelines.deploy_text import offline_document, offline_lines
 
-    document = offline_document(release, compile_pipeline(release.settings, release.models))
+    compiled = compile_pipeline(release.settings, release.models)
+    check_functions(compiled.text, release)
+    document = offline_document(release, compiled)
     _show(arguments, outside, offline_lines(document), document)
     return 0
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pipelines import template
 from pipelines.account import ACCOUNT, NOT_SET, resolve_account
@@ -88,6 +89,7 @@ class PipelinePlan:
     fields: tuple[str, ...]
     tags: Mapping[str, str]
     bucket: str
+    raw_bucket: str
     topic: str
     bundles: int
     uploads: Mapping[str, bytes]
@@ -213,6 +215,7 @@ def plan_pipeline(
         fields=_changed_fields(deployed, request),
         tags=_missing_tags(deployed, request),
         bucket=outputs.ArtifactBucketName,
+        raw_bucket=outputs.RawBucketName,
         topic=outputs.TopicArn,
         bundles=len(compiled.bundles),
         uploads={key: content for key, content in bundle_files(compiled).items() if key in contents.missing},
@@ -291,6 +294,32 @@ def has_outdated_marks(definition: str, there: Mapping[str, Sequence[Image]]) ->
     named = {name.partition("@")[2] for name in images_in(definition)}
     marked = [image for found in there.values() for image in found if mark_of(image.digest) in image.tags]
     return any(image.digest not in named for image in marked)
+
+
+def check_functions(definition: str, release: Release) -> None:
+    """Refuse a definition that calls a function which the stack does not make.
+
+    Raises:
+        SettingsError: names every such function.
+    """
+    called = {str(step["FunctionArn"]).rpartition(":")[2] for step in _lambda_steps(json.loads(definition)["Steps"])}
+    missing = sorted(called - template.functions(release.pipeline_template, release.name))
+    if missing:
+        raise SettingsError(
+            *(
+                f"function {name}: the definition calls it, config/cloudformation/pipeline.yml does not make it; add it"
+                " there with role, log and alarm, as the others are, and its ARN to PipelineRole, CallFunctions"
+                for name in missing
+            )
+        )
+
+
+def _lambda_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for step in steps:
+        if step["Type"] == "Lambda":
+            yield step
+        elif step["Type"] == "Condition":
+            yield from _lambda_steps([*step["Arguments"]["IfSteps"], *step["Arguments"]["ElseSteps"]])
 
 
 def check_account(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from pipelines.deploy_plan import (
     StackPlan,
     bundle_files,
     check_account,
+    check_functions,
     has_outdated_marks,
     plan_images,
     plan_pipeline,
@@ -150,6 +151,7 @@ def read_pipeline_plan(cloud: Cloud, release: Release, ground: Ground, now: Cloc
     settings = deployed_settings(release.settings, outputs, references, cloud.account, cloud.region)
     check_account(settings)
     compiled = compiling.compile_pipeline(settings, release.models)
+    check_functions(compiled.text, release)
     contents = _contents(cloud, release, outputs, compiled, made)
     if has_outdated_marks(compiled.text, ground.there):
         contents = replace(contents, kept_images=_kept_images(cloud, release, contents, now))

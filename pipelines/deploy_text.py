@@ -25,6 +25,7 @@ def plan_lines(plan: Plan, verbose: bool) -> list[str]:
         *_section("Lambda code", [f"{plan.package} ({'to upload' if plan.package_new else 'there'})"]),
         *_section("images", [_image_line(image) for image in plan.images]),
         *_pipeline_lines(plan.pipeline, verbose),
+        f"raw files: s3://{plan.pipeline.raw_bucket}/FOLDER/, where an object that ends in .run starts an execution",
         *(f"warning: {warning}" for warning in plan.warnings),
     ]
 
@@ -85,6 +86,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "region": plan.region,
         "environment": plan.environment,
         "empty": plan.empty,
+        "raw_bucket": plan.pipeline.raw_bucket,
         "stack": stack_document(plan.stack),
         "package": {"key": plan.package, "new": plan.package_new},
         "images": {i.image: {"tag": i.tag, "digest": i.digest} for i in plan.images},

@@ -38,6 +38,13 @@ def parameters(text: str) -> frozenset[str]:
     return frozenset(_section(text, "Parameters"))
 
 
+def functions(text: str, pipeline: str) -> frozenset[str]:
+    """Return the names of the Lambda functions that the template makes for a pipeline."""
+    made = (r["Properties"] for r in _section(text, "Resources").values() if r.get("Type") == "AWS::Lambda::Function")
+    names = (str(properties.get("FunctionName", {}).get("Sub", "")) for properties in made)
+    return frozenset(name.replace("${PipelineName}", pipeline) for name in names)
+
+
 def says_the_same(one: str, other: str) -> bool:
     """Tell whether two templates differ in nothing but comments and layout."""
     return one == other or _parsed(one) == _parsed(other)

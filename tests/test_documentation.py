@@ -56,5 +56,30 @@ def normal(path: str) -> str:
     return re.sub(r"^models\.overrides.*", "models.overrides.NAME", path)
 
 
+def test_the_readme_names_every_target_of_the_makefile() -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert targets
+    assert [target for target in targets if f"make {target}" not in README and f" {target}" not in README] == []
+
+
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=lambda p: p.name)
+def test_every_link_to_a_file_of_the_repository_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_guide_to_aws_names_only_commands_and_options_that_there_are() -> None:
+    text = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+    parsers = {"run": run, "compile": compiling, "registry": registry, "deploy": deploy}
+    calls = re.findall(r"python -m pipelines\.([a-z]+)([^\n`#]*)", text)
+
+    assert calls
+    for module, words in calls:
+        known = options(parsers[module].parser())
+        assert [word for word in re.findall(r"--[a-z-]+", words) if word not in known] == [], words
+
+
 def test_the_changelog_has_an_unreleased_section() -> None:
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

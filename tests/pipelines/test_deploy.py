@@ -106,6 +106,13 @@ def test_a_second_deployment_changes_nothing_and_says_so(operator: Operator) -> 
     found = json.loads(operator.shown[0])
     assert found["empty"] is True
     assert found["stack"]["action"] == "none"
+    assert found["raw_bucket"] == RAW_BUCKET
+
+
+def test_a_deployment_says_where_raw_files_go(operator: Operator) -> None:
+    assert operator.deploy() == 0
+
+    assert f"raw files: s3://{RAW_BUCKET}/FOLDER/" in operator.shown[0]
 
 
 def test_a_plan_changes_nothing_but_its_own_change_set(operator: Operator) -> None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pipelines import template
 from pipelines.aws.repositories import Image
 from pipelines.aws.stacks import Stack, StackRequest
-from pipelines.deploy_plan import ImagePlan, Mark, check_account, plan_marks, plan_stack, stack_problems
+from pipelines.deploy_plan import (
+    ImagePlan,
+    Mark,
+    check_account,
+    check_functions,
+    plan_marks,
+    plan_stack,
+    stack_problems,
+)
 from pipelines.errors import PipelineError
+from pipelines.release import read_release
 from pipelines.settings import validate
 
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "pipeline: {name: f}\ndata: {label: y, id: id}\nmodels: [{name: A, where: {s: a}}]\nrest: skip\n"
 TEXT = "Parameters: {Days: {Type: Number}}\nResources: {Topic: {Type: 'AWS::SNS::Topic', Name: !Sub 'x'}}\n"
 TAGS = {"environment": "test"}
 REQUEST = StackRequest("flights-pipeline", TEXT, {"Days": "9"}, TAGS, "role")
@@ -66,6 +79,18 @@ def test_a_mark_goes_only_where_all_that_could_use_the_image_are_known() -> None
     assert marks(there, None) == ()
     assert marks(there, frozenset({f"{URI}@{OLD}"})) == ()
     assert marks(there, frozenset()) == (Mark("flights-processing", f"used-{'1' * 12}", None),)
+
+
+def test_a_function_that_the_stack_does_not_make_is_named_before_anything_is_deployed(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text(CONFIG)
+    release = read_release(ROOT, tmp_path / "c.yml", None, None)
+    ping = {"Name": "Ping", "Type": "Lambda", "FunctionArn": "arn:aws:lambda:r:1:function:f-ping", "Arguments": {}}
+    judge = {**ping, "FunctionArn": "arn:aws:lambda:r:1:function:f-judge"}
+    gate = {"Name": "Gate", "Type": "Condition", "Arguments": {"IfSteps": [ping], "ElseSteps": []}}
+
+    check_functions(json.dumps({"Steps": [judge]}), release)
+    with pytest.raises(PipelineError, match="function f-ping: the definition calls it"):
+        check_functions(json.dumps({"Steps": [judge, gate]}), release)
 
 
 def test_placeholders_are_refused_one_by_one() -> None:

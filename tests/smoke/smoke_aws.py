@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import smoke_executions as runs
 import smoke_service as service
@@ -64,13 +65,13 @@ def parser() -> argparse.ArgumentParser:
     return line
 
 
-def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
-    """Run the checks; return the exit code."""
+def main(argv: Sequence[str] | None = None, outside: Outside | None = None, answers: TextIO | None = None) -> int:
+    """Run the checks; return the exit code. Answers to questions are read from stdin unless given."""
     arguments = parser().parse_args(argv)
     try:
         world = open_world(arguments, outside or Outside())
         chosen = [check for check in CHECKS if not arguments.only or check.number in arguments.only]
-        if not arguments.yes and not agree(chosen):
+        if not arguments.yes and not agree(chosen, answers or sys.stdin):
             return 2
         try:
             findings = [carry_out(check, world) for check in chosen]
@@ -100,14 +101,14 @@ def image_of(definition: str) -> str:
     return next(str(s["Arguments"]["AppSpecification"]["ImageUri"]) for s in steps if s["Type"] == "Processing")
 
 
-def agree(chosen: Sequence[Check]) -> bool:
+def agree(chosen: Sequence[Check], answers: TextIO) -> bool:
     """Tell what will be spent, and ask."""
     costs = [f"  {check.number}: {check.spends}" for check in chosen if check.spends]
     if not costs:
         return True
     sys.stdout.write("These start jobs that cost money:\n" + "\n".join(costs) + "\nGo on? [y/N] ")
     sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return answers.readline().strip().lower() in ("y", "yes")
 
 
 def carry_out(check: Check, world: World) -> Finding:

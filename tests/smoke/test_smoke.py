@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -214,10 +213,10 @@ def test_what_aws_refuses_is_not_checked_and_does_not_end_the_others(operator, c
     assert rows(capsys.readouterr().out) == {13: "unknown", 16: "held"}
 
 
-def test_nothing_that_costs_money_starts_unasked(operator, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+def test_nothing_that_costs_money_starts_unasked(operator, capsys) -> None:
+    line = ["--config", str(operator.root / "c.yml"), "--raw", DAY]
 
-    assert smoke(operator) == 2
+    assert smoke_aws.main(line, operator.outside, io.StringIO("\n")) == 2
     assert "5: a job of minutes" in capsys.readouterr().out
     assert operator.aws.job_requests == {}
 
