@@ -8,7 +8,8 @@ import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,26 @@ print("\\n".join(found))
 
 def tracked(*patterns: str) -> list[Path]:
     """Return the files that git knows or would add, by path."""
+    if not (ROOT / ".git").exists():
+        return unpacked(patterns or ("*",))
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
     listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     paths = (ROOT / name for name in listing.split("\0") if name)
     return sorted(path for path in paths if path.is_file())
+
+
+def unpacked(patterns: Sequence[str]) -> list[Path]:
+    """Return the files below the root but for what git ignores: CodePipeline hands over a checkout without `.git`."""
+    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()]
+    paths = (path for path in ROOT.rglob("*") if path.is_file())
+    kept = (p for p in paths if not any(fnmatch(part, i) for part in p.relative_to(ROOT).parts for i in ignored))
+    return sorted(path for path in kept if any(fnmatch(shown(path), pattern) for pattern in patterns))
+
+
+def test_a_checkout_without_git_has_the_same_files() -> None:
+    with_git = tracked()
+
+    assert {shown(path) for path in with_git} == {shown(p) for p in unpacked(["*"]) if ".git" not in p.parts}
 
 
 def sources() -> list[Path]:
