@@ -7,6 +7,7 @@ OPERATOR = [
     "boto3>=1.44",  # the only way to AWS
     "pydantic>=2.14,<3",  # validates the configuration, all errors at once
     "pyyaml>=6",  # reads the configuration
+    "tzdata",  # goes into the Lambda package, whose runtime has no time zones
     "rich>=14",  # live progress on a terminal
 ]
 LOCAL = [

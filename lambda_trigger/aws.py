@@ -79,7 +79,15 @@ def ports_from(environment: Mapping[str, str], client: Callable[[str], Any] | No
 
 def _client(service: str) -> Any:
     make: Any = boto3.client  # typed per service only; here the service is a value
-    return make(service, config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
+    patient = service == "s3"  # a copy inside S3 may take long; an API that does not answer at once hangs
+    return make(
+        service,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=60 if patient else 10,
+            retries={"mode": "adaptive", "total_max_attempts": 8 if patient else 4},
+        ),
+    )
 
 
 @dataclass(frozen=True)

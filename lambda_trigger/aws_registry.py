@@ -63,15 +63,24 @@ class SageMakerRegistry:
 
     def packages(self, group: str, status: Status | None = None) -> Iterator[ModelPackage]:
         """Yield a group's packages, newest first, described one by one: most callers need only the first."""
-        chosen: dict[str, Any] = {"ModelApprovalStatus": status} if status else {}
+        for arn in self._arns(group, {"ModelApprovalStatus": status} if status else {}):
+            with translated(RegistryError, f"{arn}: cannot be described"):
+                try:
+                    found = self._describe(arn)
+                except ClientError as error:
+                    if _says_missing(error):
+                        continue  # somebody has deleted it since it was listed; those after it are there
+                    raise
+            yield found
+
+    def _arns(self, group: str, chosen: dict[str, Any]) -> Iterator[str]:
         with translated(RegistryError, f"model packages of {group} cannot be listed"):
             try:
                 pages = self.client.get_paginator("list_model_packages").paginate(
                     ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **chosen
                 )
                 for page in pages:
-                    for summary in page["ModelPackageSummaryList"]:
-                        yield self._describe(summary["ModelPackageArn"])
+                    yield from (summary["ModelPackageArn"] for summary in page["ModelPackageSummaryList"])
             except ClientError as error:
                 if not _says_missing(error):
                     raise

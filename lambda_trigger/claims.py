@@ -45,9 +45,11 @@ def own(objects: ObjectStore, claim: Claim, owner: str, now: datetime) -> Claim 
         return claim
     if claim.owner != owner and now - claim.at < STALE:
         return None
-    if not objects.replace(claim.uri, _to_json(owner, now, {}), claim.etag):
-        return None
-    return _read(objects, claim.uri, True)
+    objects.replace(claim.uri, _to_json(owner, now, {}), claim.etag)
+    known = _read(
+        objects, claim.uri, True
+    )  # a put whose answer got lost is repeated, and then refused: look who has it
+    return known if known.owner == owner and not known.result else None
 
 
 def finish(objects: ObjectStore, claim: Claim, result: Mapping[str, str]) -> bool:

@@ -11,6 +11,9 @@ from lambda_trigger.ports import Step
 FAILED, STOPPED = "Failed", "Stopped"
 NO_REASON = "no reason was given"
 REGISTRY_COMMAND = "python -m pipelines.registry"
+LINE_END = "\n"
+CUT = "\n... (cut by the service; the log has all of it)"
+_HALF_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{0,3})?$")
 _ERROR_MESSAGE = re.compile(r'"errorMessage"\s*:\s*"((?:[^"\\]|\\.)*)')
 
 
@@ -27,15 +30,27 @@ def stopped_steps(steps: Sequence[Step]) -> tuple[str, ...]:
 def read_reason(text: str) -> str:
     """Return the message of the error that a Lambda function raised, where a step's reason holds its JSON.
 
-    The service cuts long reasons, so the JSON may end anywhere; its stack trace is for the log, not for people.
+    The service cuts long reasons, so the JSON may end anywhere: a command that may have lost its end is left out. The
+    stack trace is for the log, not for people.
     """
     found = _ERROR_MESSAGE.search(text)
     if found is None:
         return text
+    whole = text[found.end() : found.end() + 1] == '"'
+    inside = found[1] if whole else _HALF_ESCAPE.sub("", found[1])
     try:
-        return str(json.loads(f'"{found[1]}"', strict=False))
+        message = str(json.loads(f'"{inside}"', strict=False))
     except ValueError:
         return found[1]
+    if whole:
+        return message
+    kept, _, last = message.rpartition(LINE_END)
+    return f"{kept if _may_be_command(last) else message}{CUT}"
+
+
+def _may_be_command(line: str) -> bool:
+    words = line.strip()
+    return words.startswith("python ") or "python ".startswith(words)
 
 
 def commands_in(reason: str) -> tuple[str, ...]:

@@ -37,12 +37,26 @@ _SAY_TWICE = "{!r} stands twice, keep one"
 _FILES_FORM = "expected names of files, each with its size in bytes: 'files: {train.csv: 1024, predict.csv: 96}'"
 
 
+_NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?[0-9]+$"),
+    "tag:yaml.org,2002:float": re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?$"),
+}
+"""What is a number: decimals only. YAML 1.1 would read 0600 as 384 and 1:30 as 90."""
+
+
 class _StrictLoader(yaml.SafeLoader):
-    """A safe loader that refuses the same key twice, and aliases, by which a small text can become a huge document."""
+    """A safe loader that refuses what a marker never needs and what could surprise.
+
+    The same key twice; tags, which force a type upon a text that may not have it; and aliases, by which a small text
+    can become a huge document. Numbers are decimal.
+    """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="aliases are not read")
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # its types lack this one
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem="tags are not read", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -51,6 +65,16 @@ class _StrictLoader(yaml.SafeLoader):
             if counts[str(key.value)] > 1:
                 raise yaml.MarkedYAMLError(problem=_SAY_TWICE.format(_cut(str(key.value))), problem_mark=key.start_mark)
         return super().construct_mapping(node, deep)
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in _NUMBERS]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern in _NUMBERS.items():
+    _StrictLoader.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
+_StrictLoader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(node.value))
 
 
 @dataclass(frozen=True)
@@ -74,11 +98,12 @@ def read(content: bytes) -> tuple[Body, list[str]]:
     if len(content) > BODY_LIMIT:
         return Body(), [f"the marker has more than {BODY_LIMIT} bytes; {EXAMPLE}"]
     try:
-        found = _load(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        found = _load(text) if text.strip() else None
         json.dumps(found, ensure_ascii=False, default=str, skipkeys=True).encode()  # half a letter cannot be mailed
     except UnicodeDecodeError:
         return Body(), ["the marker is no UTF-8 text; save it as UTF-8"]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         return Body(), [f"the marker is neither YAML nor JSON ({_say_yaml(error)}); {EXAMPLE}"]
     if found is None:
         return Body(), []

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lambda_trigger.ports import ObjectStore
 from steps import contract
@@ -16,6 +17,8 @@ from steps.contract import DataFile
 TRAIN, PREDICT = "train", "predict"
 VERSIONS = {TRAIN: contract.TRAIN_DATA_VERSION, PREDICT: contract.PREDICT_DATA_VERSION}
 """The pipeline parameter that carries the version of each role's files."""
+HINTED, COMPARED = 3, 500
+"""Missing files for which a similar name is looked for, and names that each is compared with."""
 SHOWN = 20
 """Files of one kind of problem that a mail names one by one."""
 
@@ -87,7 +90,11 @@ def check_promised(folder: RawFolder, promised: Mapping[str, int | None]) -> lis
     """Return which files that a marker promises are missing or of another size; None stands for any size."""
     sizes = {file.key: file.size for file in folder.files}
     missing = sorted(name for name in promised if name not in sizes)
-    problems = [f"files: {name} is not in {folder.uri}{_nearest(name, sizes)}" for name in missing[:SHOWN]]
+    hints = [_nearest(name, _beside(name, sizes)) for name in missing[:HINTED]]
+    problems = [
+        f"files: {name} is not in {folder.uri}{hints[number] if number < HINTED else ''}"
+        for number, name in enumerate(missing[:SHOWN])
+    ]
     problems += _say_rest(missing, "missing files")
     differing = sorted(n for n, size in promised.items() if n in sizes and size is not None and sizes[n] != size)
     problems += [f"files: {n} has {sizes[n]} bytes, the marker says {promised[n]}" for n in differing[:SHOWN]]
@@ -107,7 +114,13 @@ def _there(folder: RawFolder, globs: Sequence[str]) -> str:
     if not keys:
         return "the folder has no files beside the marker"
     listed = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
-    return f"there is {listed}{_nearest(globs[0], keys)}"
+    return f"there is {listed}{_nearest(globs[0], keys[:COMPARED])}"
+
+
+def _beside(name: str, names: Iterable[str]) -> list[str]:
+    """Return names of the same sub-folder, few enough to compare: a function has no minute for a hint."""
+    place = name.rpartition("/")[0]
+    return list(islice((other for other in names if other.rpartition("/")[0] == place), COMPARED))
 
 
 def _nearest(name: str, names: Mapping[str, object] | Sequence[str]) -> str:

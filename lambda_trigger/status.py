@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambda_trigger import claims, definition, failures, links, mails, settings
-from lambda_trigger.definition import Definition
 from lambda_trigger.mails import Ending, FailedStep, Mail, Run
-from lambda_trigger.ports import Execution, Job, PortError, Ports, Step, invocation_of, join_uri, ports_for
-from lambda_trigger.settings import Settings
+from lambda_trigger.ports import (
+    Execution,
+    ExecutionError,
+    Job,
+    PortError,
+    Ports,
+    Step,
+    invocation_of,
+    join_uri,
+    ports_for,
+)
 from lambda_trigger.text import format_time
 
 log = logging.getLogger(__name__)
@@ -85,10 +93,9 @@ def read_change(event: Mapping[str, Any]) -> Change | None:
 
 def _write_mail(ports: Ports, change: Change) -> Mail:
     executions = ports.executions
-    found = definition.parse(executions.definition_of(change.execution))
-    chosen = settings.parse(ports.objects.read_text(found.settings_uri))
     execution, steps = executions.describe(change.execution), tuple(executions.steps(change.execution))
-    failed = [_describe_step(ports, step, found, chosen) for step in failures.failed_steps(steps)]
+    segments, timezone = _read_names(ports, change)
+    failed = [_describe_step(ports, step, segments) for step in failures.failed_steps(steps)]
     ending = Ending(
         status=change.status,
         steps=failed,
@@ -96,26 +103,39 @@ def _write_mail(ports: Ports, change: Change) -> Mail:
         reason=execution.reason,
         commands=_commands(ports, change, failed),
     )
-    return mails.failed(_describe_run(ports, change, chosen, execution), ending)
+    return mails.failed(_describe_run(ports, change, timezone, execution), ending)
 
 
-def _describe_run(ports: Ports, change: Change, chosen: Settings, execution: Execution) -> Run:
+def _read_names(ports: Ports, change: Change) -> tuple[Mapping[str, str], str]:
+    """Return each step's segment as people call it, and their time zone; a mail without them is better than none."""
+    text = ports.executions.definition_of(change.execution)
+    try:
+        found = definition.parse(text)
+        stored = ports.objects.read_tagged(found.settings_uri)
+        chosen = settings.parse(stored.text if stored else "{}")
+    except (ExecutionError, ValueError, KeyError, TypeError) as error:
+        log.warning("the settings of %s have gone or cannot be used: %r", change.execution, error)
+        return {}, "UTC"
+    return {step: chosen.name_of(slug) for step, slug in found.segments.items() if slug}, chosen.timezone
+
+
+def _describe_run(ports: Ports, change: Change, timezone: str, execution: Execution) -> Run:
     place = ports.deployment
-    link = links.execution_link(chosen.pipeline, change.id, place.region, place.studio_domain)
+    link = links.execution_link(place.pipeline, change.id, place.region, place.studio_domain)
     facts = {"name": execution.name, "asked for": execution.description, "view": link}
-    return Run(chosen.pipeline, change.id, format_time(ports.clock(), chosen.timezone), facts)
+    return Run(place.pipeline, change.id, format_time(ports.clock(), timezone), facts)
 
 
-def _describe_step(ports: Ports, step: Step, found: Definition, chosen: Settings) -> FailedStep:
+def _describe_step(ports: Ports, step: Step, segments: Mapping[str, str]) -> FailedStep:
     """Return a failed step with its segment, the job's own words where it left any, and the link to its log."""
-    slug, region = found.segments.get(step.name, ""), ports.deployment.region
+    region = ports.deployment.region
     reason, link = failures.read_reason(step.reason), ""
     if step.job:
         job = _find_job(ports, step.job)
         reason, link = job.reason or reason, links.log_link(job.name, region)
     elif step.function:
         link = links.function_log_link(step.function, region)
-    return FailedStep(step.name, chosen.name_of(slug) if slug else "", reason or failures.NO_REASON, link)
+    return FailedStep(step.name, segments.get(step.name, ""), reason or failures.NO_REASON, link)
 
 
 def _find_job(ports: Ports, name: str) -> Job:

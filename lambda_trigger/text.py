@@ -56,7 +56,7 @@ def format_time(moment: datetime, timezone: str) -> str:
     """Return a moment in the people's time zone; in UTC where the machine does not know the zone."""
     try:
         local = moment.astimezone(ZoneInfo(timezone))
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         local, timezone = moment.astimezone(UTC), "UTC"
     return f"{local:%Y-%m-%d %H:%M} {timezone}"
 

@@ -1,9 +1,9 @@
 """Trigger: a `.run` object in the raw bucket starts one execution of the pipeline, however often its event comes.
 
 `plan` is pure: from what was gathered it makes the start or the refusal. A claim per writing of the marker and the
-token of the start see to it that duplicates do nothing: a claim with a result is done; one without is taken up again,
-unless an execution with its name is there already. A refusal is mailed once. Errors of AWS leave the handler, so that
-Lambda tries again and the dead-letter queue keeps what never worked.
+token of the start see to it that duplicates do nothing: a claim with a result is done; one without is taken up again
+by its owner, or by anybody once it is stale, unless an execution with its name is there already. A refusal is mailed
+once. Errors of AWS leave the handler, so that Lambda tries again and the dead-letter queue keeps what never worked.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lambda_trigger.overrides import Limits
 from lambda_trigger.ports import (
     Execution,
     NewExecution,
+    PortError,
     Ports,
     StoreError,
     invocation_of,
@@ -107,8 +108,22 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     found = markers.read(event, ports.deployment.raw_bucket)
     if not found:
         log.info("the event tells of no new .run object in %s; nothing to do", ports.deployment.raw_bucket)
-    requests = [_open(ports, marker) for marker in found]
-    return {"markers": {request.uri: _handle(ports, request, owner) for request in requests}}
+    done: dict[str, str] = {}
+    failures = [error for marker in found if (error := _try_marker(ports, marker, owner, done))]
+    if failures:
+        raise failures[0]
+    return {"markers": done}
+
+
+def _try_marker(ports: Ports, marker: Marker, owner: str, done: dict[str, str]) -> PortError | None:
+    """Handle one marker; return the error that Lambda shall try again for, so that others of the event come first."""
+    try:
+        request = _open(ports, marker)
+        done[request.uri] = _handle(ports, request, owner)
+    except PortError as error:
+        log.warning("%s: %s", marker.uri(marker.keys[0]), error)
+        return error
+    return None
 
 
 def plan(request: Request, found: Found) -> Plan:
@@ -125,21 +140,30 @@ def plan(request: Request, found: Found) -> Plan:
         "and the config says 'concurrency: refuse'; put the marker again when it has ended"
         for other in found.running
     ]
-    return Plan(data, {**data.parameters, **values}, (*misread, *wrong, *missing, *problems, *busy))
+    long = [
+        f"{data.uri[:60]}...: the raw folder's URI has {len(data.uri)} characters, at most {overrides.VALUE_LIMIT} are "
+        "allowed; use a shorter folder"
+    ] * (len(data.uri) > overrides.VALUE_LIMIT)
+    return Plan(data, {**data.parameters, **values}, (*misread, *wrong, *missing, *problems, *long, *busy))
 
 
 def _open(ports: Ports, marker: Marker) -> Request:
-    """Read a marker under the first form of its key that there is."""
+    """Read a marker under the first form of its key that there is.
+
+    A literal key whose marker has gone again, but was handled, is not taken for the encoded form of another's.
+    """
     for key in marker.keys:
         content = ports.objects.read_start(marker.uri(key), overrides.BODY_LIMIT + 1, marker.version)
         if content is not None:
             return Request(ports.deployment.pipeline, marker, key, content)
+        gone = Request(ports.deployment.pipeline, marker, key, None)
+        if len(marker.keys) > 1 and ports.objects.exists(_claim_uri(ports, gone)):
+            return gone
     return Request(ports.deployment.pipeline, marker, marker.keys[0], None)
 
 
 def _handle(ports: Ports, request: Request, owner: str) -> str:
-    uri = join_uri(ports.deployment.prefix, *CLAIMS, f"{request.token}.json")
-    claim = claims.make(ports.objects, uri, owner, ports.clock())
+    claim = claims.make(ports.objects, _claim_uri(ports, request), owner, ports.clock())
     if claim.result:
         log.info("%s: nothing to do, %s", request.uri, dict(claim.result))
         return DONE
@@ -147,11 +171,18 @@ def _handle(ports: Ports, request: Request, owner: str) -> str:
     if known is not None:
         claims.finish(ports.objects, claim, {"execution": known.arn})
         return DONE
+    own = claims.own(ports.objects, claim, owner, ports.clock())
+    if own is None:
+        return BUSY
     found = _gather(ports, request)
     planned = plan(request, found)
     if planned.problems:
-        return _refuse(ports, request, claim, owner, found.settings, planned)
-    return _start(ports, request, claim, planned)
+        return _refuse(ports, request, own, found.settings, planned)
+    return _start(ports, request, own, planned)
+
+
+def _claim_uri(ports: Ports, request: Request) -> str:
+    return join_uri(ports.deployment.prefix, *CLAIMS, f"{request.token}.json")
 
 
 def _find_started(ports: Ports, request: Request, claimed: datetime) -> Execution | None:
@@ -174,16 +205,13 @@ def _gather(ports: Ports, request: Request) -> Found:
     return Found(found, chosen, folder, running)
 
 
-def _refuse(ports: Ports, request: Request, claim: Claim, owner: str, chosen: Settings, planned: Plan) -> str:
-    """Mail why nothing starts; whoever else handles the same event leaves it to the owner of the claim."""
-    own = claims.own(ports.objects, claim, owner, ports.clock())
-    if own is None:
-        return BUSY
+def _refuse(ports: Ports, request: Request, claim: Claim, chosen: Settings, planned: Plan) -> str:
+    """Mail why nothing starts."""
     when = format_time(ports.clock(), chosen.timezone)
     mail = mails.refused(request.pipeline, request.uri, when, planned.problems)
     log.warning("%s: no run is started: %s", request.uri, "; ".join(planned.problems))
     ports.notifier.publish(mail.subject, mail.body, {"execution": request.name, "kind": REFUSED})
-    claims.finish(ports.objects, own, {"refused": planned.problems[0][:256]})
+    claims.finish(ports.objects, claim, {"refused": planned.problems[0][:256]})
     return REFUSED
 
 

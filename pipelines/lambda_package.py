@@ -1,4 +1,4 @@
-"""The zip of the Lambda functions: our code, the contract and a pure-Python YAML; byte for byte the same everywhere.
+"""The zip of the Lambda functions: our code, the contract, a pure-Python YAML and time zones; the same everywhere.
 
 Its address is its own sha256, so that unchanged code gives an unchanged stack. boto3 comes with the Lambda runtime.
 """
@@ -50,16 +50,17 @@ def lambda_package(root: Path) -> LambdaPackage:
     missing = [glob for glob in OWN if not list(root.glob(glob))]
     if missing:
         raise PipelineError(f"{', '.join(missing)}: not found below {root}; run the command of a whole checkout")
-    return LambdaPackage(pack({**files, **_yaml_files()}), len(files))
+    return LambdaPackage(pack({**files, **_library("yaml", "*.py"), **_library("tzdata", "**/*")}), len(files))
 
 
-def _yaml_files() -> dict[str, bytes]:
-    """Return PyYAML's Python files; it works without its compiled part."""
-    spec = importlib.util.find_spec("yaml")
+def _library(name: str, glob: str) -> dict[str, bytes]:
+    """Return a library's files: PyYAML works without its compiled part; the runtime's system has no time zones."""
+    spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise PipelineError("PyYAML is not installed; install the environment with: make install")
+        raise PipelineError(f"the library {name} is not installed; install the environment with: make install")
     folder = Path(spec.origin).parent
-    return {f"yaml/{path.name}": path.read_bytes() for path in folder.glob("*.py")}
+    paths = (path for path in folder.glob(glob) if path.is_file() and "__pycache__" not in path.parts)
+    return {f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in paths}
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

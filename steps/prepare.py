@@ -55,7 +55,7 @@ def _open_source(settings: dict[str, Any], role: str, version: str, raw: str) ->
     rules = assignment.read_rules(settings["models"], role)
     manifest = job.read_json(contract.input_dir(contract.IN_MANIFEST) / contract.MANIFEST_FILE)
     globs = assignment.effective_globs(settings["glob"], rules)
-    listed = rawfile.check_manifest(manifest, version, raw, globs)
+    listed = rawfile.check_manifest(manifest, version, globs)
     folder = contract.input_dir(contract.IN_RAW)
     rawfile.check_files(listed, folder)
     files = rawfile.open_files([file.key for file in listed], folder, settings["delimiter"])

@@ -64,6 +64,8 @@ def _read(given: Given) -> Iterator[Need]:
     """Reading an object; S3 says that one is missing only to who may list its bucket, and else denies access."""
     yield Need("s3:GetObjectVersion" if given.get("VersionId") else "s3:GetObject", _object(given))
     yield Need("s3:ListBucket", _bucket(given["Bucket"]))
+    if given.get("VersionId"):
+        yield Need("s3:ListBucketVersions", _bucket(given["Bucket"]))
 
 
 def _copy(given: Given) -> Iterator[Need]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from request_shapes import violations
 
-from lambda_trigger.aws import S3Objects, SnsNotifier, ports_from, split_uri
+from lambda_trigger.aws import S3Objects, SnsNotifier, _client, ports_from, split_uri
 from lambda_trigger.aws_registry import SageMakerRegistry, decode_metadata, encode_metadata, parse_package
 from lambda_trigger.ports import (
     PENDING,
@@ -226,3 +226,26 @@ def test_a_context_without_ports_gets_those_of_aws(monkeypatch: pytest.MonkeyPat
     assert ports.command("run", "--last") == "python -m pipelines.run --env production --last"
     assert ports.clock().tzinfo is UTC
     assert ports_from({}).flags == ""
+
+
+def test_a_package_deleted_while_the_others_are_listed_hides_none_of_them() -> None:
+    aws = FakeAws(page=10)
+    port = SageMakerRegistry(aws.client("sagemaker"))
+    port.ensure_group(ModelGroup("flights-EWR", "flights", "EWR"))
+    for number in range(5):
+        port.register(
+            NewPackage("flights-EWR", "Approved", f"s3://b/{number}", "image", f"token {number}", {"sha256": "x"})
+        )
+    found = port.packages("flights-EWR")
+    newest = next(found)
+    del aws.packages[3], aws.packages[1]
+
+    assert [newest.version, *(package.version for package in found)] == [5, 3, 1]
+
+
+def test_clients_give_up_before_the_function_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that never answers must not use up the time in which the failure could be told."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for service in ("sns", "sagemaker"):
+        config = _client(service).meta.config
+        assert config.retries["total_max_attempts"] * (config.read_timeout + config.connect_timeout) < 120

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fake_answers import FakeError
 from fake_aws import FakeAws
 from lambda_cases import Desk
 
@@ -65,3 +66,22 @@ def test_an_object_that_is_no_claim_is_an_error_that_names_it(objects: ObjectSto
 
     with pytest.raises(StoreError, match=r"claims/start/x[.]json: is no claim .*; delete it"):
         claims.make(objects, URI, "one", NOON)
+
+
+class Unheard(FakeAws):
+    """Stores a conditional put whose answer gets lost, so that botocore puts again and is refused."""
+
+    def _on_put_object(self, given: dict[str, object]) -> dict[str, object]:
+        made = super()._on_put_object(given)
+        if "IfMatch" in given:
+            raise FakeError("PreconditionFailed", "At least one of the pre-conditions did not hold", 412)
+        return made
+
+
+def test_a_claim_whose_put_was_repeated_is_owned_all_the_same() -> None:
+    objects = S3Objects(Unheard().client("s3"))
+    claim = claims.make(objects, URI, "one", NOON)
+    again = claims.make(objects, URI, "one", NOON)
+
+    assert claim.is_new
+    assert claims.own(objects, again, "one", NOON) is not None

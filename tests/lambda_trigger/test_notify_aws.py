@@ -123,3 +123,12 @@ def test_a_mail_that_fails_is_counted_and_never_fails_the_run(
             }
         ],
     }
+
+
+def test_a_bug_in_a_mail_never_fails_a_run_on_aws_and_is_counted(world: LambdaWorld, capsys, caplog) -> None:
+    settings = world.deploy()
+    world.write(settings, "{ no JSON")
+
+    assert notify.handler(event("started", settings), world.context("notify")) == {"Sent": "false"}
+    assert "MailsNotSent" in capsys.readouterr().out
+    assert "Traceback" in caplog.text

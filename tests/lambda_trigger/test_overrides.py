@@ -61,3 +61,18 @@ def test_what_is_accepted_is_accepted_by_a_strict_service_too(values: dict[str, 
 )
 def test_values_become_texts_of_their_declared_type(name: str, value: Any, text: str) -> None:
     assert overrides.check({name: value}, LIMITS) == ({name: text}, [])
+
+
+def test_numbers_are_decimal_as_people_write_them() -> None:
+    body, problems = overrides.read(b"TrainTimeLimitSeconds: 0600\nMaeThreshold: 012.50\nfiles: {a.csv: 0644}")
+    values, wrong = overrides.check(body.values, LIMITS)
+
+    assert (problems, wrong) == ([], [])
+    assert values["TrainTimeLimitSeconds"] == "600"
+    assert values["MaeThreshold"] == "12.5"
+    assert body.files == {"a.csv": 644}
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\t\n", b"\xef\xbb\xbf", b"# nothing\n"])
+def test_a_body_of_nothing_but_blanks_is_empty(content: bytes) -> None:
+    assert overrides.read(content) == (overrides.Body(), [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +91,18 @@ def test_many_missing_files_are_counted_not_listed() -> None:
 
     assert len(found) == rawfolder.SHOWN + 1
     assert found[-1] == "and 30 more missing files"
+
+
+def test_hints_for_missing_files_cost_little_in_a_folder_of_ten_thousand() -> None:
+    """A function that looks for similar names all its time never mails what is wrong."""
+    names = [
+        f"region=north-west/day=2026-11-{n % 28:02d}/hour={n:05d}/part-{n:05d}-of-10000.parquet" for n in range(10_000)
+    ]
+    folder = RawFolder(URI, tuple(DataFile(name, "e", 1) for name in names))
+    began = time.process_time()
+
+    problems = rawfolder.check_promised(folder, {f"{name[:-8]}.parkett": 1 for name in names[:30]})
+
+    assert time.process_time() - began < 5
+    assert len(problems) == rawfolder.SHOWN + 1
+    assert "did you mean" in problems[0]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from lambda_world import PREFIX, LambdaWorld
+from lambda_world import ARTIFACTS, PREFIX, LambdaWorld
 
 from lambda_trigger import failures, status
 from lambda_trigger.ports import ExecutionError, NotifyError, StoreError
@@ -163,13 +163,33 @@ def test_a_missing_default_model_is_mailed_with_the_command_that_approves_one_fi
     )
 
 
+def test_a_command_that_the_service_has_cut_is_not_offered() -> None:
+    """Half of `approve Seg-12` is `approve Seg-1`, which is another model."""
+    lines = "\n".join(f"  {failures.REGISTRY_COMMAND} approve Seg-{n}" for n in range(10, 13))
+    whole = json.dumps({"errorMessage": f"no default\n{lines}"})
+
+    found = failures.read_reason(whole[: whole.index("Seg-12") + 5])
+
+    assert failures.commands_in(found) == tuple(f"{failures.REGISTRY_COMMAND} approve Seg-{n}" for n in (10, 11))
+    assert found.endswith("(cut by the service; the log has all of it)")
+
+
+def test_a_reason_that_is_cut_in_a_letter_beyond_ascii_is_still_read() -> None:
+    whole = json.dumps({"errorMessage": "no default for 東京"})
+
+    for length in range(len(whole) - 12, len(whole) - 2):
+        assert failures.read_reason(whole[:length]).startswith("no default for")
+
+
 @pytest.mark.parametrize("length", range(20, 240, 7))
 def test_a_reason_that_the_service_has_cut_anywhere_is_still_read(length: int) -> None:
     whole = json.dumps({"errorMessage": MISSING_DEFAULT})
 
     found = failures.read_reason(whole[:length])
 
-    assert MISSING_DEFAULT.startswith(found.removesuffix("\\"))
+    kept = found.removesuffix(failures.CUT)
+    assert MISSING_DEFAULT.startswith(kept)
+    assert set(failures.commands_in(found)) <= set(failures.commands_in(MISSING_DEFAULT))
 
 
 def test_an_execution_that_failed_before_any_step_tells_its_own_reason(world: LambdaWorld) -> None:
@@ -245,3 +265,13 @@ def test_errors_of_aws_leave_the_handler(world: LambdaWorld, operation: str, err
 
     with pytest.raises(error, match=operation):
         run(world, event)
+
+
+def test_a_failure_is_mailed_even_where_the_settings_have_gone(world: LambdaWorld) -> None:
+    event = failed(world)
+    uri = settings_uri(world)
+    del world.aws.objects[ARTIFACTS, uri.removeprefix(f"s3://{ARTIFACTS}/")]
+
+    assert run(world, event) == SENT
+    assert "column 'delay' has 3 rows" in text(world)
+    assert "--retry 000000000001" in text(world)

@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from fake_answers import FakeError
 from fake_aws import FakeAws
 from lambda_world import PIPELINE, PREFIX, RAW, LambdaWorld
 
-from lambda_trigger import trigger
+from lambda_trigger import claims, trigger
 from lambda_trigger.ports import ExecutionError, NotifyError, StoreError
-from steps import contract
+from steps import contract, rawfile
 
 
 @pytest.fixture
@@ -185,14 +186,97 @@ def claimed(world: LambdaWorld, event: dict[str, Any], broken: str, invocation: 
     world.aws.broken.clear()
 
 
-def test_a_crash_between_claim_and_start_is_made_good_by_the_next_event(world: LambdaWorld) -> None:
+def test_a_crash_between_claim_and_start_is_made_good_by_lambdas_own_retry(world: LambdaWorld) -> None:
     event = world.put("day/go.run")
-    claimed(world, event, "StartPipelineExecution")
+    claimed(world, event, "StartPipelineExecution", "one")
     assert world.aws.executions == []
 
-    assert run(world, event) == ["started"]
+    assert run(world, event, "two") == ["busy"]
+    assert run(world, event, "one") == ["started"]
     assert run(world, event) == ["done"]
     assert len(world.aws.executions) == 1
+
+
+def test_a_start_whose_owner_never_came_back_is_made_by_whoever_comes_late(world: LambdaWorld) -> None:
+    event = world.put("day/go.run")
+    claimed(world, event, "StartPipelineExecution")
+
+    world.ahead = claims.STALE
+    assert run(world, event) == ["started"]
+    assert len(world.aws.executions) == 1
+
+
+def test_nothing_starts_while_another_invocation_mails_that_nothing_does(world: LambdaWorld) -> None:
+    """The file that was missing arrives in between: one answer only, and the next marker starts."""
+    del world.aws.objects[RAW, "day/predict.csv"]
+    event = world.put("day/go.run")
+    answers: list[list[str]] = []
+
+    class Slow:
+        def publish(self, *_: object) -> None:
+            world.put_data()
+            answers.append(run(world, event, "two"))
+
+    world.notifier = Slow()
+
+    assert run(world, event, "one") == ["refused"]
+    assert answers == [["busy"]]
+    assert world.aws.executions == []
+
+
+def test_a_marker_that_fails_does_not_keep_the_others_of_its_event_from_starting(world: LambdaWorld) -> None:
+    for folder in ("a/", "b/"):
+        world.put_data(folder)
+        world.put(f"{folder}go.run")
+    refuse = world.aws._on_get_object
+
+    def answer(given: dict[str, Any]) -> dict[str, Any]:
+        if given["Key"] == "a/go.run":
+            raise FakeError("InternalError", "try again", 500)
+        return refuse(given)
+
+    world.aws._on_get_object = answer  # type: ignore[method-assign]
+    both = notification("a/go.run", "b/go.run", version="")
+
+    with pytest.raises(StoreError):
+        run(world, both)
+    assert [e["parameters"]["RawDataUri"] for e in world.aws.executions] == [f"s3://{RAW}/b/"]
+
+
+def test_a_folder_whose_name_is_too_long_for_a_parameter_is_refused(world: LambdaWorld) -> None:
+    folder = "/".join("x" * 200 for _ in range(5)) + "/"
+    world.put_data(folder)
+
+    assert run(world, world.put(f"{folder}x.run")) == ["refused"]
+    assert "use a shorter folder" in mail(world)
+
+
+def test_a_late_event_of_a_marker_that_has_gone_starts_no_other_folders_marker() -> None:
+    """`a+b` may be how an event spells `a b`, but not where a marker called so was handled."""
+    world = LambdaWorld()
+    world.deploy()
+    for folder in ("a+b/", "a b/"):
+        world.put_data(folder)
+    world.aws.objects[RAW, "a+b/go.run"] = b""
+    event = world.event("a+b/go.run")
+    assert run(world, event) == ["started"]
+    del world.aws.objects[RAW, "a+b/go.run"]
+    world.aws.objects[RAW, "a b/go.run"] = b""
+
+    assert run(world, event) == ["done"]
+    assert len(world.aws.executions) == 1
+
+
+def test_folders_with_equal_training_files_run_side_by_side(world: LambdaWorld) -> None:
+    """The version says what the files hold: the later start's manifest serves both."""
+    world.put_data("tue/", predict=b"a\n2\n")
+    assert run(world, world.put("day/go.run")) + run(world, world.put("tue/go.run")) == ["started", "started"]
+
+    first, second = (e["parameters"] for e in world.aws.executions)
+    manifest = world.read(f"{PREFIX}/manifests/{first['TrainDataVersion']}/manifest.json")
+    files = rawfile.check_manifest(manifest, first["TrainDataVersion"], ["train*"])
+    assert first["TrainDataVersion"] == second["TrainDataVersion"]
+    assert [file.key for file in files] == ["train.csv"]
 
 
 class Forgetful(FakeAws):
@@ -288,7 +372,12 @@ BAD_BODIES = {
     b"RawDataUri: s3://b/": "RawDataUri: is computed from the files of the raw folder",
     b"TrainDataVersion: abc": "TrainDataVersion: is computed",
     b"MaeThreshold: low": "MaeThreshold: is 'low', expected a number, such as 12.5",
-    b"MaeThreshold: .nan": "MaeThreshold: is nan, expected a number",
+    b"MaeThreshold: .nan": "MaeThreshold: is '.nan', expected a number",
+    b"MaeThreshold: 1:30": "MaeThreshold: is '1:30', expected a number",
+    b"MaeThreshold: !!int ''": "tags are not read",
+    b"Season: !!timestamp x": "tags are not read",
+    b"!!map [a]": "tags are not read",
+    b'Season: "\\UFFFFFFFF"': "the marker is neither YAML nor JSON",
     b"MaeThreshold: true": "MaeThreshold: is True, expected a number",
     b"MaeThreshold:": "MaeThreshold: is empty, expected a number",
     b"MaeThreshold: [1]": "MaeThreshold: is a list, expected a number",
@@ -297,7 +386,8 @@ BAD_BODIES = {
     b"TrainTimeLimitSeconds: 1.5": "TrainTimeLimitSeconds: is 1.5, expected a whole number",
     b"TrainTimeLimitSeconds: 0": "TrainTimeLimitSeconds: 0 is too long or no time; expected 1 to 2360 seconds",
     b"TrainTimeLimitSeconds: 2361": "TrainTimeLimitSeconds: 2361 is too long or no time",
-    b"TrainTimeLimitSeconds: 0x" + b"f" * 50: "TrainTimeLimitSeconds: is a huge number",
+    b"TrainTimeLimitSeconds: 0x" + b"f" * 50: "expected a whole number",
+    b"TrainTimeLimitSeconds: " + b"9" * 50: "TrainTimeLimitSeconds: is a huge number",
     b"TrainTimeLimitSeconds: " + b"9" * 5000: "the marker is neither YAML nor JSON (ValueError)",
     b"Season: 2013": "Season: is 2013, expected text; put it in quotes",
     b"Season: no": "Season: is False, expected text; put it in quotes",
@@ -312,7 +402,7 @@ BAD_BODIES = {
     b"- a\n- b": "the marker is no mapping of names to values",
     b"just a text": "the marker is no mapping",
     b"a: [": "the marker is neither YAML nor JSON (line",
-    b"a: !!python/object:os.system x": "could not determine a constructor",
+    b"a: !!python/object:os.system x": "tags are not read",
     b"a: &x [1]\nb: *x": "aliases are not read",
     b"[" * 5000: "the marker is neither YAML nor JSON (RecursionError)",
     b"\xff\xfe": "the marker is no UTF-8 text",

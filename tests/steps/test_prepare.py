@@ -643,7 +643,6 @@ def manifest_of(stage, change):
 
 
 MANIFEST_CHANGES = {
-    "other raw folder": (lambda manifest, _: manifest.update(raw="s3://other/"), "raw folder"),
     "other files": (lambda manifest, _: manifest["files"][0].update(etag="x"), "data version"),
     "file gone": (lambda _, path: path.unlink(), "'train.csv' is in the manifest but not in the raw folder"),
     "file grown": (lambda _, path: path.write_bytes(path.read_bytes() + b"\n"), "changed: "),
