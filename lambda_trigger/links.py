@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 JOB_LOGS = "/aws/sagemaker/ProcessingJobs"
 """Log group of all processing jobs; a job's streams begin with its name."""
 
@@ -20,7 +21,7 @@ def execution_link(pipeline: str, execution: str, region: str, domain: str = "")
     if domain:
         place = f"https://studio-{domain}.studio.{region}.sagemaker.aws"
         return f"{place}/pipelines/view/{pipeline}/executions/{execution}/graph"
-    console = f"https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/studio-landing"
+    console = f"https://{_console(region)}/sagemaker/home?region={region}#/studio-landing"
     return f"{console} (open Studio, then Pipelines, {pipeline}, {execution})"
 
 
@@ -35,8 +36,14 @@ def function_log_link(function: str, region: str) -> str:
 
 
 def _logs(group: str, region: str) -> str:
-    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+    console = f"https://{_console(region)}/cloudwatch/home?region={region}"
     return f"{console}#logsV2:log-groups/log-group/{_encode(_encode(group, '%'))}"
+
+
+def _console(region: str) -> str:
+    """Return the console's host, which China and the US government have of their own."""
+    own = (host for prefix, host in CONSOLES.items() if region.startswith(prefix))
+    return next(own, f"{region}.console.aws.amazon.com")
 
 
 def _encode(text: str, sign: str = "$") -> str:

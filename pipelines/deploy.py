@@ -105,10 +105,11 @@ def deploy(arguments: argparse.Namespace, outside: Outside) -> int:
     """Deploy, or show what deploying would do; return the exit code."""
     from pipelines.release import read_release
 
-    release = read_release(outside.root, arguments.config, arguments.env, outside.variables.get("BASE"))
+    release = read_release(outside.root, arguments.config, arguments.env)
     if arguments.offline:
         return _show_offline(release, arguments, outside)
     cloud = outside.cloud(release.settings.aws.region, release.settings.aws.account)
+    _check_names(release, cloud.region)
     if arguments.destroy:
         return _destroy(cloud, release, arguments, outside)
     if arguments.cicd:
@@ -116,34 +117,35 @@ def deploy(arguments: argparse.Namespace, outside: Outside) -> int:
     return _deploy_pipeline(cloud, release, arguments, outside)
 
 
+def _check_names(release: Release, region: str) -> None:
+    from pipelines.errors import SettingsError
+    from pipelines.release import name_problems
+
+    problems = name_problems(release.settings, region)
+    if problems:
+        raise SettingsError(*problems)
+
+
 def _deploy_pipeline(cloud: Cloud, release: Release, arguments: argparse.Namespace, outside: Outside) -> int:
     from pipelines import deploy_apply, deploy_state, deploy_text
 
     ground = deploy_state.read_ground(cloud, release)
-    reviewed = deploy_apply.review(cloud, ground.stack, ground.cicd.DeployBucketName, outside)
-    try:
+    with deploy_apply.reviewed(cloud, ground.stack, ground.cicd.DeployBucketName, outside) as reviewed:
         plan = deploy_state.read_plan(cloud, release, ground, reviewed.plan, outside.now)
         _show(arguments, outside, deploy_text.plan_lines(plan, arguments.verbose), deploy_text.plan_document(plan))
-    except BaseException:
-        deploy_apply.discard(cloud, reviewed)
-        raise
-    if arguments.plan:
-        deploy_apply.discard(cloud, reviewed)
-    elif not plan.empty:
-        deploy_apply.apply(cloud, release, ground, reviewed, plan, outside, arguments.build)
+        if not (arguments.plan or plan.empty):
+            deploy_apply.apply(cloud, release, ground, reviewed, plan, outside, arguments.build)
     return _end(arguments, plan.empty, outside)
 
 
 def _deploy_cicd(cloud: Cloud, release: Release, arguments: argparse.Namespace, outside: Outside) -> int:
     from pipelines import deploy_apply, deploy_state, deploy_text
 
-    reviewed = deploy_apply.review(cloud, deploy_state.read_cicd(cloud, release), None, outside)
-    lines, document = deploy_text.stack_lines(reviewed.plan), deploy_text.stack_document(reviewed.plan)
-    _show(arguments, outside, lines, {"stack": document})
-    if arguments.plan:
-        deploy_apply.discard(cloud, reviewed)
-    else:
-        deploy_apply.apply_stack(cloud, reviewed, None, outside)
+    with deploy_apply.reviewed(cloud, deploy_state.read_cicd(cloud, release), None, outside) as reviewed:
+        lines, document = deploy_text.stack_lines(reviewed.plan), deploy_text.stack_document(reviewed.plan)
+        _show(arguments, outside, lines, {"stack": document})
+        if not arguments.plan:
+            deploy_apply.apply_stack(cloud, reviewed, None, outside)
     return _end(arguments, reviewed.plan.same, outside)
 
 
@@ -178,7 +180,8 @@ def _destroy(cloud: Cloud, release: Release, arguments: argparse.Namespace, outs
         found = teardown.plan_cicd_teardown(cloud, release, arguments.images)
     else:
         found = teardown.plan_teardown(cloud, release, arguments.data)
-    _show(arguments, outside, found.lines(), {"remove": found.lines(), "empty": found.empty})
+    document = {"remove": found.removed(), "kept": list(found.kept), "empty": found.empty}
+    _show(arguments, outside, found.lines(), document)
     if found.empty:
         outside.watch.say("there is nothing to remove")
     elif not arguments.plan and _agreed(cloud, found, arguments, outside):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pipelines.aws import definitions, objects, repositories, stacks, subscriptions
@@ -21,6 +23,17 @@ class Reviewed:
 
     plan: StackPlan
     change_set: stacks.ChangeSet | None = None
+
+
+@contextmanager
+def reviewed(cloud: Cloud, plan: StackPlan, bucket: str | None, outside: Outside) -> Iterator[Reviewed]:
+    """Give a stack's plan as CloudFormation sees it; whatever happens, none of its change sets is left over."""
+    found = review(cloud, plan, bucket, outside)
+    try:
+        yield found
+    finally:
+        if found.change_set is not None:
+            stacks.discard(cloud, found.change_set)
 
 
 def review(cloud: Cloud, plan: StackPlan, bucket: str | None, outside: Outside) -> Reviewed:
@@ -54,12 +67,6 @@ def _placed(cloud: Cloud, request: stacks.StackRequest, bucket: str | None) -> s
     if not objects.object_exists(cloud, bucket, key):
         objects.put_missing(cloud, bucket, {key: content})
     return replace(request, url=objects.object_url(cloud, bucket, key))
-
-
-def discard(cloud: Cloud, reviewed: Reviewed) -> None:
-    """Remove what a review left, so that a plan changes nothing."""
-    if reviewed.change_set is not None:
-        stacks.discard(cloud, reviewed.change_set)
 
 
 def apply_stack(cloud: Cloud, reviewed: Reviewed, bucket: str | None, outside: Outside) -> stacks.Stack | None:

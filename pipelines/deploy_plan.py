@@ -162,6 +162,8 @@ def stack_problems(stack: Stack | None, name: str, tags: Mapping[str, str]) -> l
             f"stack {name} belongs to the environment {other!r}, not to {tags['environment']!r}; give --env {other}, "
             "or set another pipeline.name in this environment's overlay"
         )
+    if stack.status == "DELETE_FAILED":
+        found.append(f"stack {name} is {stack.status}: {stack.reason}; mend that, then run --destroy again")
     if stack.status.endswith("ROLLBACK_FAILED") and stack.made:
         found.append(f"stack {name} is {stack.status}: {stack.reason}; continue its rollback in the console first")
     return found

@@ -52,7 +52,7 @@ def has_engine(outside: Outside) -> bool:
 def _build_here(images: Sequence[ImagePlan], base: str | None, outside: Outside) -> None:
     for image in images:
         outside.watch.say(f"  {image.image}: {image.reference}")
-        upon = ["env", f"{BASE_VARIABLE}={base}"] if base else []
+        upon = ["env", f"{BASE_VARIABLE}={base}"] if base else ["env", "-u", BASE_VARIABLE]
         code = outside.run([*upon, "bash", SCRIPT, image.image, image.uri, image.tag])
         if code != 0:
             raise DeployError(

@@ -65,4 +65,7 @@ def _show(text: str) -> None:
 
 def _ask(question: str) -> str:
     """Return the answer; nobody at a terminal answers nothing."""
-    return input(question) if sys.stdin.isatty() else ""
+    try:
+        return input(question) if sys.stdin.isatty() else ""
+    except EOFError:
+        return ""

@@ -18,13 +18,17 @@ from pipelines.deployment import CicdStack, PipelineStack, cicd_stack, pipeline_
 from pipelines.errors import SettingsError
 from pipelines.lambda_package import LambdaPackage, lambda_package
 from pipelines.models import ModelSpec
-from pipelines.options import say_options
+from pipelines.options import DEFAULT_CONFIG, say_options
 from pipelines.settings import Settings, load
 
 TEMPLATES = Path("config/cloudformation")
 _ECR_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)")
+_COMMIT_FOLDER = 20
+"""Characters of its name that CodePipeline keeps in the keys of what it stores."""
 NO_ENVIRONMENT = "default"
 """The environment of a deployment without an overlay."""
+BUCKET_NAME = 63
+"""Characters of a bucket's name (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html)."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Days that CloudWatch Logs can keep a log
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)."""
@@ -35,7 +39,7 @@ class Release:
     """A config with its environment and models, and the content-addressed things that the repository yields.
 
     `image_tags` leaves out images that the config names itself; `base` is what the others are built upon, None for what
-    the Dockerfiles name.
+    the Dockerfiles name. `repository_config` is the config's path in the repository, if it is not the usual one.
     """
 
     settings: Settings
@@ -48,6 +52,7 @@ class Release:
     image_tags: Mapping[str, str]
     image_sources: Mapping[str, bytes]
     base: str | None = None
+    repository_config: str | None = None
 
     @property
     def name(self) -> str:
@@ -70,9 +75,7 @@ class Release:
         """Return what a careful person would ask about before deploying."""
         found = []
         if not self.settings.notifications.emails:
-            found.append(
-                "notifications.emails is empty: nobody gets the mails; subscribe in the config, or to the topic"
-            )
+            found.append("notifications.emails is empty: nobody gets the mails; name addresses there")
         if (
             self.settings.data.raw
             and not self.settings.data.raw.startswith("s3://")
@@ -81,17 +84,21 @@ class Release:
             found.append(
                 f"data.raw: {self.settings.data.raw} is a folder of this machine; on AWS the raw bucket holds the data"
             )
+        if self.settings.aws.bucket:
+            found.append(
+                f"aws.bucket: nothing expires in a given bucket; let {self.settings.aws.bucket}/{self.name}/executions/"
+                f" expire after retention_days: {self.settings.retention_days} by a lifecycle rule of your own"
+            )
         return tuple(found)
 
 
-def read_release(root: Path, config: Path, environment: str | None, base: str | None) -> Release:
+def read_release(root: Path, config: Path, environment: str | None) -> Release:
     """Return the release of the checkout below `root` with a config and its overlay.
 
     Args:
         root: where `containers/`, `steps/` and the templates lie.
         config: the config file.
         environment: name of the overlay, or None.
-        base: the image to build images upon, in place of the config's.
 
     Raises:
         PipelineError: the config cannot be used or deployed, or something of the repository is missing.
@@ -100,10 +107,11 @@ def read_release(root: Path, config: Path, environment: str | None, base: str | 
     problems = _deploy_problems(settings)
     if problems:
         raise SettingsError(*(f"{config}: {problem}" for problem in problems))
-    base = base or settings.images.base
+    base, place = settings.images.base, _below(root, config)
+    inside = (root / place).is_file() and not place.is_absolute()
     return Release(
         settings=settings,
-        config=_below(root, config),
+        config=place,
         environment=environment,
         models=choose(settings, config, None, frozen=True),
         pipeline_template=_read(root / TEMPLATES / "pipeline.yml"),
@@ -112,6 +120,7 @@ def read_release(root: Path, config: Path, environment: str | None, base: str | 
         image_tags={i: tag for i, tag in image_tags.image_tags(root, base).items() if not getattr(settings.images, i)},
         image_sources=image_tags.build_sources(root),
         base=base,
+        repository_config=place.as_posix() if inside and place != DEFAULT_CONFIG else None,
     )
 
 
@@ -130,8 +139,26 @@ def _read(path: Path) -> str:
         ) from error
 
 
+def name_problems(settings: Settings, region: str) -> list[str]:
+    """Return which buckets would have a name too long for S3, as the stacks make them in a region."""
+    made = [
+        "deploy",
+        *(["raw"] if not settings.aws.raw_bucket else []),
+        *(["artifacts"] if not settings.aws.bucket else []),
+    ]
+    longest = max(made, key=len)
+    most = BUCKET_NAME - len(f"-{longest}-{'0' * 12}-{region}")
+    name = settings.pipeline.name
+    if len(name) <= most:
+        return []
+    return [
+        f"pipeline.name: {name} has {len(name)} characters; with '-{longest}-', account and {region} a bucket's name"
+        f" may have {BUCKET_NAME}, so at most {most}; shorten it, or name existing buckets (aws.bucket, aws.raw_bucket)"
+    ]
+
+
 def _deploy_problems(settings: Settings) -> list[str]:
-    found = []
+    found = name_problems(settings, settings.aws.region) if settings.aws.region else []
     days, kms = settings.log_retention_days, settings.kms or ""
     if days not in LOG_DAYS:
         close = min(LOG_DAYS, key=lambda known: abs(known - days))
@@ -171,6 +198,8 @@ def cicd_request(release: Release, account: str, region: str, partition: str) ->
     cicd = release.settings.cicd
     own = {
         "EnvironmentName": release.environment,
+        "ConfigFile": release.repository_config,
+        "CommitFolder": f"{release.name}-cicd"[:_COMMIT_FOLDER],
         "Repository": cicd.repository,
         "Branch": cicd.branch,
         "ConnectionArn": cicd.connection,

@@ -28,7 +28,7 @@ class Teardown:
 
     pipeline: str | None
     prefixes: tuple[tuple[str, str], ...]
-    images: tuple[tuple[str, tuple[str, ...]], ...]
+    repositories: tuple[str, ...]
     stack: stacks.Stack | None
     buckets: tuple[str, ...]
     kept: tuple[str, ...] = field(default=())
@@ -36,16 +36,19 @@ class Teardown:
     @property
     def empty(self) -> bool:
         """Tell whether there is nothing to remove."""
-        return not (self.pipeline or self.prefixes or self.images or self.stack or self.buckets)
+        return not (self.pipeline or self.prefixes or self.repositories or self.stack or self.buckets)
+
+    def removed(self) -> list[str]:
+        """Return what would be removed."""
+        found = [f"pipeline {self.pipeline}"] if self.pipeline else []
+        found += [f"objects of s3://{bucket}/{prefix}" for bucket, prefix in self.prefixes]
+        found += [f"stack {self.stack.name} with its resources"] if self.stack else []
+        found += [f"repository {name} with its images" for name in self.repositories]
+        return [*found, *(f"bucket {bucket}" for bucket in self.buckets)]
 
     def lines(self) -> list[str]:
-        """Return what would be removed, for people."""
-        found = [f"- pipeline {self.pipeline}"] if self.pipeline else []
-        found += [f"- objects of s3://{bucket}/{prefix}" for bucket, prefix in self.prefixes]
-        found += [f"- {len(digests)} images of {name}" for name, digests in self.images]
-        found += [f"- stack {self.stack.name} with its resources"] if self.stack else []
-        found += [f"- bucket {bucket}" for bucket in self.buckets]
-        return [*found, *(f"  kept: {text}" for text in self.kept)]
+        """Return what would be removed and what stays, for people."""
+        return [*(f"- {text}" for text in self.removed()), *(f"  kept: {text}" for text in self.kept)]
 
 
 def plan_teardown(cloud: Cloud, release: Release, data: bool) -> Teardown:
@@ -72,10 +75,14 @@ def plan_teardown(cloud: Cloud, release: Release, data: bool) -> Teardown:
     return Teardown(
         pipeline=release.name if pipeline else None,
         prefixes=(*_deployed_prefixes(cloud, release, outputs.ArtifactBucketName, full), *purged),
-        images=(),
+        repositories=(),
         stack=stack,
         buckets=tuple(full),
-        kept=(*(_kept_bucket(bucket) for bucket in there if bucket not in full), *_kept_groups(cloud, release)),
+        kept=(
+            *(_kept_bucket(bucket) for bucket in there if bucket not in full),
+            *_kept_elsewhere(release, stack),
+            *_kept_groups(cloud, release),
+        ),
     )
 
 
@@ -94,15 +101,14 @@ def plan_cicd_teardown(cloud: Cloud, release: Release, images: bool) -> Teardown
     bucket = deploy_bucket(cloud, release)
     buckets = (bucket,) if objects.bucket_exists(cloud, bucket) else ()
     names = [repository(release.name, image) for image in IMAGES]
-    found = {name: tuple(image.digest for image in repositories.list_images(cloud, name)) for name in names}
-    held = tuple((name, digests) for name, digests in found.items() if digests)
+    held = tuple(name for name in names if repositories.repository_exists(cloud, name))
     return Teardown(
         pipeline=None,
         prefixes=tuple((name, "") for name in buckets if not objects.is_empty(cloud, name)),
-        images=held if images else (),
+        repositories=held if images else (),
         stack=stack,
         buckets=buckets,
-        kept=() if images else tuple(f"{len(d)} images of {n}; give --images to remove them" for n, d in held),
+        kept=() if images else tuple(f"repository {name} with its images; give --images to remove it" for name in held),
     )
 
 
@@ -139,6 +145,18 @@ def _kept_bucket(bucket: str) -> str:
     )
 
 
+def _kept_elsewhere(release: Release, stack: stacks.Stack | None) -> list[str]:
+    """Return what outlives the stack, or lies in what was given to it."""
+    key = stack.outputs.get("KeyArn", "") if stack else ""
+    found = (
+        [f"key {key}, with which logs may be read; schedule its deletion in KMS"]
+        if key and not release.settings.kms
+        else []
+    )
+    bucket = release.settings.aws.bucket
+    return found + ([f"executions, manifests and registered models in the given bucket {bucket}"] if bucket else [])
+
+
 def _kept_groups(cloud: Cloud, release: Release) -> list[str]:
     groups = definitions.list_groups(cloud, release.name)
     return [f"{len(groups)} model package groups with their models; nothing here removes those"] if groups else []
@@ -153,12 +171,12 @@ def tear_down(cloud: Cloud, teardown: Teardown, outside: Outside) -> None:
     for bucket, prefix in teardown.prefixes:
         say(f"removing s3://{bucket}/{prefix}")
         objects.purge(cloud, bucket, prefix)
-    for name, digests in teardown.images:
-        say(f"removing {len(digests)} images of {name}")
-        repositories.remove_images(cloud, name, digests)
     if teardown.stack:
         say(f"removing stack {teardown.stack.name}; this takes minutes")
         stacks.delete(cloud, teardown.stack, outside.watch)
+    for name in teardown.repositories:
+        say(f"removing repository {name}")
+        repositories.delete_repository(cloud, name)
     for bucket in teardown.buckets:
         if objects.bucket_exists(cloud, bucket):
             say(f"removing bucket {bucket}")

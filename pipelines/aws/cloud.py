@@ -17,15 +17,21 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from pipelines.errors import AwsError
 
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound)
+_LOGGED_OUT = (SSOError, TokenRetrievalError, CredentialRetrievalError)
+NO_CREDENTIALS = "NoCredentials"
+"""The code of an error that only a person with credentials can mend."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 
@@ -87,7 +93,9 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except _NO_CREDENTIALS as error:
         advice = "give some with AWS_PROFILE or `aws configure`, or run on this machine with --local"
-        raise AwsError(f"{doing}: no AWS credentials found ({error}); {advice}") from error
+        raise AwsError(f"{doing}: no AWS credentials found ({error}); {advice}", NO_CREDENTIALS) from error
+    except _LOGGED_OUT as error:
+        raise AwsError(f"{doing}: {error}; log in again, such as with `aws sso login`", NO_CREDENTIALS) from error
     except NoRegionError as error:
         raise AwsError(f"{doing}: no region is set; set aws.region in the config, or AWS_DEFAULT_REGION") from error
     except ClientError as error:

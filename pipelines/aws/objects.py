@@ -14,7 +14,10 @@ from pipelines.aws.cloud import Cloud, error_code, translated
 from pipelines.errors import AwsError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
-_THERE = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+_THERE = frozenset({"PreconditionFailed", "412"})
+_CONFLICT = frozenset({"ConditionalRequestConflict", "409"})
+"""Somebody else writes or removes the same key right now; S3 asks to try again."""
+_TRIES = 3
 _AT_ONCE = 1000
 """Objects that one request removes."""
 
@@ -88,12 +91,16 @@ def put_missing(cloud: Cloud, bucket: str, files: Mapping[str, bytes]) -> int:
 
 def _put_once(cloud: Cloud, bucket: str, key: str, content: bytes) -> bool:
     with translated(f"s3://{bucket}/{key} cannot be written"):
-        try:
-            cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
-        except ClientError as error:
-            if error_code(error) in _THERE:
-                return False
-            raise
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+            except ClientError as error:
+                if error_code(error) in _THERE:
+                    return False
+                if error_code(error) not in _CONFLICT or not tries_left:
+                    raise
+            else:
+                break
     return True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,6 @@ from pipelines.errors import AwsError
 
 _THERE = frozenset({"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"})
 _GONE = frozenset({"RepositoryNotFoundException"})
-_AT_ONCE = 100
-"""Images that one request removes."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +60,27 @@ def add_tag(cloud: Cloud, repository: str, digest: str, tag: str) -> None:
 
 def remove_tag(cloud: Cloud, repository: str, tag: str) -> None:
     """Take a tag from an image, which keeps its others."""
-    _remove(cloud, repository, [{"imageTag": tag}])
-
-
-def remove_images(cloud: Cloud, repository: str, digests: Iterable[str]) -> None:
-    """Remove images with all of their tags."""
-    found = [{"imageDigest": digest} for digest in digests]
-    for first in range(0, len(found), _AT_ONCE):
-        _remove(cloud, repository, found[first : first + _AT_ONCE])
-
-
-def _remove(cloud: Cloud, repository: str, images: list[dict[str, str]]) -> None:
-    with translated(f"images of {repository} cannot be removed"):
-        answer = cloud.client("ecr").batch_delete_image(repositoryName=repository, imageIds=images)
+    with translated(f"tag {tag} of {repository} cannot be removed"):
+        answer = cloud.client("ecr").batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
     for failure in answer.get("failures", ()):
-        raise AwsError(f"images of {repository} cannot be removed: {failure.get('failureReason', 'no reason given')}")
+        raise AwsError(
+            f"tag {tag} of {repository} cannot be removed: {failure.get('failureReason', 'no reason given')}"
+        )
+
+
+def repository_exists(cloud: Cloud, repository: str) -> bool:
+    """Tell whether there is such a repository."""
+    with translated(f"repository {repository} cannot be looked up"):
+        try:
+            cloud.client("ecr").describe_repositories(repositoryNames=[repository])
+        except ClientError as error:
+            if error_code(error) in _GONE:
+                return False
+            raise
+    return True
+
+
+def delete_repository(cloud: Cloud, repository: str) -> None:
+    """Remove a repository with all its images."""
+    with translated(f"repository {repository} cannot be removed"):
+        cloud.client("ecr").delete_repository(repositoryName=repository, force=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines.aws.cloud import Cloud, error_message, translated
+from pipelines.aws.cloud import Cloud, error_code, error_message, translated
 from pipelines.aws.watch import Watch
 from pipelines.errors import DeployError
 
@@ -22,6 +22,7 @@ SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 """States in which the stack's template is what was asked for last."""
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _CANCELLED = "cancelled"
+_CARRIED_OUT = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus", "ValidationError")
 _POLL, _LONGEST = 5.0, 3600.0
 _IDLE = 6
 """Looks after which a stack that shows no work is taken to have done it."""
@@ -134,10 +135,16 @@ def propose(cloud: Cloud, request: StackRequest, new: bool, watch: Watch) -> Cha
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in sorted(request.parameters.items())],
             Tags=_tags(request.tags),
             Capabilities=["CAPABILITY_NAMED_IAM"],
+            ImportExistingResources=new,  # buckets and repositories that an earlier stack of this name has left
             **body,
             **({"RoleARN": request.role} if request.role else {}),
         )
-        return _reviewed(cloud, ChangeSet(request.name, name, ()), watch)
+        change_set = ChangeSet(request.name, name, ())
+        try:
+            return _reviewed(cloud, change_set, watch)
+        except KeyboardInterrupt:
+            discard(cloud, change_set)
+            raise
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -180,9 +187,13 @@ def _changes(cloud: Cloud, change_set: ChangeSet, page: dict[str, Any]) -> tuple
 
 
 def discard(cloud: Cloud, change_set: ChangeSet) -> None:
-    """Remove a change set that shall not be carried out."""
+    """Remove a change set that shall not be carried out; one that was is gone already."""
     with translated(f"change set of stack {change_set.stack} cannot be removed"):
-        cloud.client("cloudformation").delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+        try:
+            cloud.client("cloudformation").delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+        except ClientError as error:
+            if error_code(error) not in _CARRIED_OUT:
+                raise
 
 
 def execute(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> Stack:

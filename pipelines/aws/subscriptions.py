@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pipelines.aws.cloud import Cloud, translated
 
 EMAIL = "email"
+_DELETED = "Deleted"
+"""What SNS shows for some days in place of the ARN of a subscription that is gone."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ def list_addresses(cloud: Cloud, topic: str) -> tuple[Subscription, ...]:
     """Return a topic's e-mail subscriptions, unconfirmed ones included."""
     with translated(f"subscriptions of {topic} cannot be listed"):
         pages = cloud.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
-        found = [item for page in pages for item in page["Subscriptions"] if item.get("Protocol") == EMAIL]
+        listed = [item for page in pages for item in page["Subscriptions"] if item.get("Protocol") == EMAIL]
+    found = [item for item in listed if item["SubscriptionArn"] != _DELETED]
     return tuple(
         Subscription(item["Endpoint"], item["SubscriptionArn"] if item["SubscriptionArn"].startswith("arn:") else None)
         for item in found

@@ -31,6 +31,17 @@ class FakeRepositories(Paged):
             **({"nextToken": page["NextToken"]} if "NextToken" in page else {}),
         }
 
+    def _on_describe_repositories(self, given: dict[str, Any]) -> dict[str, Any]:
+        for name in given["repositoryNames"]:
+            self._repository({"repositoryName": name})
+        return {"repositories": [{"repositoryName": name} for name in given["repositoryNames"]]}
+
+    def _on_delete_repository(self, given: dict[str, Any]) -> dict[str, Any]:
+        if self._repository(given) and not given.get("force"):
+            raise FakeError("RepositoryNotEmptyException", "the repository holds images")
+        del self.images[given["repositoryName"]]
+        return {}
+
     def _on_batch_get_image(self, given: dict[str, Any]) -> dict[str, Any]:
         wanted = [item["imageDigest"] for item in given["imageIds"]]
         found = [digest for digest in wanted if digest in self._repository(given)]

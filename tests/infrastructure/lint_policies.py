@@ -44,10 +44,7 @@ STARS = {
 
 NOT_GRANTED = {
     r"(s3tables|s3files|elasticfilesystem|firehose|ec2):.*|s3:REST\.PUT\.OBJECT": "no resource of ours uses these",
-    r"iam:(Attach|Detach)(Role|User|Group)Policy": "roles have inline policies; to whom people attach the "
-    "operator policy is theirs",
-    r"iam:(Put|Delete)RolePermissionsBoundary": "a boundary is put, with a condition, where there is one; "
-    "nobody takes it off",
+    r"iam:Attach(Role|User|Group)Policy": "roles have inline policies; people attach the operator policy themselves",
     r"kms:(EnableKey|DisableKey|DisableKeyRotation|Encrypt)": "the key is made enabled and turning, and stays so; the "
     "functions' environment has Lambda's own key",
     r"lambda:((Put|Delete)FunctionCodeSigningConfig|GetCodeSigningConfig|GetLayerVersion|PublishVersion|PassCapacityProvider|"

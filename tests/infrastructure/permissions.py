@@ -240,9 +240,17 @@ def _repository(action: str) -> Callable[[Given], Iterator[Need]]:
     return lambda given: iter([Need(action, _arn("ecr", f"repository/{given['repositoryName']}"))])
 
 
+def _repositories(given: Given) -> Iterator[Need]:
+    for name in given["repositoryNames"]:
+        yield Need("ecr:DescribeRepositories", _arn("ecr", f"repository/{name}"))
+
+
 _ECR = {
-    operation: _repository(f"ecr:{operation}")
-    for operation in ("BatchDeleteImage", "BatchGetImage", "DescribeImages", "PutImage")
+    **{
+        operation: _repository(f"ecr:{operation}")
+        for operation in ("BatchDeleteImage", "BatchGetImage", "DeleteRepository", "DescribeImages", "PutImage")
+    },
+    "DescribeRepositories": _repositories,
 }
 
 

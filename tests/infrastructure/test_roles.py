@@ -102,6 +102,7 @@ def by_codebuild() -> Iterator[Need]:
     """Yield what CodeBuild and the programs that buildspec.yml calls do with the deploy role."""
     yield from writing_log("/aws/codebuild/flights-deploy")
     yield from using(KEY)
+    yield from (Need(action, DEPLOY_BUCKET) for action in ("s3:GetBucketAcl", "s3:GetBucketLocation"))
     for action in ("s3:GetObject", "s3:GetObjectVersion"):  # the source, as CodePipeline hands it over
         yield Need(action, f"{DEPLOY_BUCKET}/flights-cicd/Source/abc")
     yield Need("ecr:GetAuthorizationToken", "*")  # docker login
@@ -136,12 +137,12 @@ def test_who_deploys_may_not_destroy() -> None:
     allowed = deploy_role().statements
     away = {need for request in destroy_calls() for need in needs_of(request) if ":Delete" in need.action}
 
-    assert {need.action for need in away} >= {
-        "s3:DeleteBucket",
-        "sagemaker:DeletePipeline",
-        "cloudformation:DeleteStack",
-    }
-    assert [need for need in away if need in Role(allowed, tuple(away)).denied()] == list(away)
+    denied = Role(allowed, tuple(away)).denied()
+    may = {(need.action, need.arn.split("/")[1]) for need in away if need not in denied}
+    assert {need.action for need in away} >= {"s3:DeleteBucket", "sagemaker:DeletePipeline", "ecr:DeleteRepository"}
+    assert may == {
+        ("cloudformation:DeleteStack", "flights-pipeline")
+    }  # of a stack whose making failed; buckets, key and images outlive any
 
 
 def test_a_missing_permission_and_one_too_many_are_found() -> None:

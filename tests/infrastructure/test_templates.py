@@ -59,12 +59,15 @@ def test_buckets_are_encrypted_versioned_private_and_owned() -> None:
         assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], name
 
 
-def test_buckets_and_images_outlive_their_stack() -> None:
-    kept = {"AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::KMS::Key"}
+def test_buckets_with_their_policies_images_and_key_outlive_their_stack_but_not_a_making_that_failed() -> None:
+    kept = {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::ECR::Repository", "AWS::KMS::Key"}
     for name in TEMPLATES:
         for resource in variants(name)["made"]["Resources"].values():
             if resource["Type"] in kept:
-                assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+                assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (
+                    "RetainExceptOnCreate",
+                    "Retain",
+                )
 
 
 def test_every_bucket_refuses_what_is_not_encrypted_on_its_way() -> None:
@@ -135,7 +138,8 @@ def test_the_key_admits_whoever_publishes_without_a_role_of_this_account() -> No
     assert set(services) == {None, "cloudwatch.amazonaws.com", "events.amazonaws.com", "logs.us-east-1.amazonaws.com"}
     for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
         assert set(services[service]["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
-        assert services[service]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert services["cloudwatch.amazonaws.com"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert "Condition" not in services["events.amazonaws.com"]
     assert of_type(made(), "KMS::Key")["Key"]["EnableKeyRotation"] is True
 
 

@@ -19,12 +19,12 @@ from steps import contract
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def test_the_zip_holds_our_code_the_contract_and_yaml_only() -> None:
+def test_the_zip_holds_our_code_the_contract_yaml_and_time_zones_only() -> None:
     names = zipfile.ZipFile(io.BytesIO(lambda_package(ROOT).content)).namelist()
 
-    assert {name.split("/")[0] for name in names} == {"lambda_trigger", "steps", "yaml"}
+    assert {name.split("/")[0] for name in names} == {"lambda_trigger", "steps", "yaml", "tzdata"}
     assert [name for name in names if name.startswith("steps/")] == ["steps/__init__.py", "steps/contract.py"]
-    assert all(name.endswith(".py") for name in names)
+    assert all(name.endswith(".py") for name in names if not name.startswith("tzdata/"))
 
 
 def test_equal_files_give_an_equal_zip() -> None:
@@ -44,6 +44,20 @@ def test_every_handler_can_be_imported_from_the_zip_alone(tmp_path: Path) -> Non
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_zip_knows_time_zones_where_the_system_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(lambda_package(ROOT).content)
+    program = (
+        "import sys; sys.path[:] = [sys.argv[1], *(p for p in sys.path if 'site-packages' not in p)];"
+        "from datetime import UTC, datetime; from lambda_trigger.text import format_time;"
+        "print(format_time(datetime(2026, 11, 23, 15, tzinfo=UTC), 'Asia/Tokyo'))"
+    )
+    command = [sys.executable, "-S", "-W", "ignore", "-c", program, str(path)]
+    done = subprocess.run(command, env={"PYTHONTZPATH": ""}, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "2026-11-24 00:00 Asia/Tokyo\n", done.stderr
 
 
 def test_a_folder_that_is_no_checkout_gives_no_package(tmp_path: Path) -> None:

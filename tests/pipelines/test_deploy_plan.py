@@ -83,7 +83,7 @@ def test_a_mark_goes_only_where_all_that_could_use_the_image_are_known() -> None
 
 def test_a_function_that_the_stack_does_not_make_is_named_before_anything_is_deployed(tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text(CONFIG)
-    release = read_release(ROOT, tmp_path / "c.yml", None, None)
+    release = read_release(ROOT, tmp_path / "c.yml", None)
     ping = {"Name": "Ping", "Type": "Lambda", "FunctionArn": "arn:aws:lambda:r:1:function:f-ping", "Arguments": {}}
     judge = {**ping, "FunctionArn": "arn:aws:lambda:r:1:function:f-judge"}
     gate = {"Name": "Gate", "Type": "Condition", "Arguments": {"IfSteps": [ping], "ElseSteps": []}}
