@@ -38,11 +38,13 @@ else:
 PYTHON
 }
 
-if [[ -z $local_only && $(registry_call exists) == yes ]]; then
-  echo "$reference is there already"
-  exit 0
+if [[ -n $local_only ]]; then
+  found=no
+  if docker image inspect "$reference" > /dev/null 2>&1; then found=yes; fi
+else
+  found=$(registry_call exists) # on its own, so that a failure ends the script
 fi
-if [[ -n $local_only ]] && docker image inspect "$reference" > /dev/null 2>&1; then
+if [[ $found == yes ]]; then
   echo "$reference is there already"
   exit 0
 fi
@@ -51,12 +53,15 @@ context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 cp -R "$folder/." "$context"
 cp "$root/config/libraries.txt" "$context/libraries.txt"
-options=()
+options=(--progress plain)
+# SageMaker's machines are amd64, whatever this one is; its registries take one plain image, not an index with attestations.
+if [[ -z $local_only ]]; then options+=(--platform linux/amd64); fi
+export DOCKER_BUILDKIT=1 BUILDX_NO_DEFAULT_ATTESTATIONS=1
 if [[ -n ${BASE:-} ]]; then options+=(--build-arg "BASE=$BASE"); fi
 if [[ -n ${CA_BUNDLE:-} ]]; then options+=(--secret "id=ca,src=$CA_BUNDLE"); fi
 # An engine without a bridge has no other way out than the machine's own network.
 if ! docker network inspect bridge > /dev/null 2>&1; then options+=(--network host); fi
-DOCKER_BUILDKIT=1 docker build --progress plain "${options[@]}" --tag "$reference" "$context"
+docker build "${options[@]}" --tag "$reference" "$context"
 
 if [[ -z $local_only ]]; then
   registry_call password | docker login --username AWS --password-stdin "${repository%%/*}"

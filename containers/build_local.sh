@@ -15,19 +15,25 @@ make_base() { # a plain Debian, kept for the next time
   if ! docker image inspect "$base" > /dev/null 2>&1; then
     echo "no image registry can be reached: making $base with debootstrap" >&2
     if ! command -v debootstrap > /dev/null; then
-      apt-get update --quiet=2 >&2 && apt-get install --yes --quiet=2 debootstrap >&2
+      apt-get update --quiet=2 >&2 && apt-get install --yes --quiet=2 debootstrap >&2 || return 1
     fi
     folder=$(mktemp -d)
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$folder/root" >&2
-    tar --create --directory "$folder/root" . | docker import - "$base" >&2
+    # The caller's substitution switches -e off in here, so that each step has to stop the next itself.
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$folder/root" >&2 \
+      && tar --create --directory "$folder/root" --file "$folder/root.tar" . \
+      && docker import "$folder/root.tar" "$base" >&2 || { rm -rf "$folder"; return 1; }
     rm -rf "$folder"
   fi
   echo "$base"
 }
 
+pull() { # give up early where no image registry answers; macOS has no timeout command
+  if command -v timeout > /dev/null; then timeout 60 docker pull --quiet "$1"; else docker pull --quiet "$1"; fi
+}
+
 if [[ -z ${BASE:-} ]]; then
-  BASE=python:3.11-slim-bookworm
-  if ! docker image inspect "$BASE" > /dev/null 2>&1 && ! timeout 60 docker pull --quiet "$BASE" > /dev/null 2>&1; then
+  BASE=public.ecr.aws/docker/library/python:3.11-slim-bookworm
+  if ! docker image inspect "$BASE" > /dev/null 2>&1 && ! pull "$BASE" > /dev/null 2>&1; then
     BASE=$(make_base)
   fi
 fi

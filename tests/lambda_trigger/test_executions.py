@@ -172,6 +172,8 @@ def test_settings_that_are_not_constant_do_not_count() -> None:
 
 
 def test_without_a_studio_domain_the_link_leads_to_the_console_and_says_where_to_click() -> None:
+    assert "https://console.amazonaws.cn/sagemaker/" in links.execution_link("flights", "abc", "cn-north-1")
+    assert links.log_link("job", "us-gov-west-1").startswith("https://console.amazonaws-us-gov.com/cloudwatch/")
     found = links.execution_link("flights", "abc", "eu-west-1")
 
     assert found == (

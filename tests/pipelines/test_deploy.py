@@ -24,6 +24,7 @@ from deploy_calls import (
 from fake_aws import FakeAws
 
 from lambda_trigger.aws_registry import SageMakerRegistry
+from pipelines import release
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READING = ("Describe", "List", "Get", "Head", "BatchGet", "BatchDescribe")
@@ -313,6 +314,85 @@ def test_settings_that_aws_would_refuse_are_refused_before_any_call(newcomer: Op
     assert newcomer.aws.requests == []
 
 
+def rename(operator: Operator, name: str) -> None:
+    """Call the pipeline otherwise, as its config and its segments' lock file have it."""
+    for path in (operator.config, operator.folder / f"{name}.segments.lock.yml"):
+        known = operator.config if path == operator.config else operator.folder / "flights.segments.lock.yml"
+        path.write_text(known.read_text(encoding="utf-8").replace("flights", name), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("region", "longest"), [("us-east-1", 30), ("ap-northeast-1", 25)])
+def test_a_name_too_long_for_a_bucket_of_the_region_is_refused(
+    newcomer: Operator, capsys, region: str, longest: int
+) -> None:
+    newcomer.configure(f"\naws: {{region: {region}}}\n")
+    rename(newcomer, "p" * (longest + 1))
+
+    assert newcomer.deploy("--plan", "--offline") == 2
+    assert f"so at most {longest}; shorten it" in capsys.readouterr().err
+
+
+def test_a_name_too_long_for_the_callers_region_is_refused_before_anything_is_made(newcomer: Operator, capsys) -> None:
+    rename(newcomer, "p" * 31)
+
+    assert newcomer.deploy("--cicd") == 2
+    assert "us-east-1 a bucket's name may have 63" in capsys.readouterr().err
+    assert newcomer.aws.requests == []
+
+
+def test_a_failed_apply_leaves_no_change_set(operator: Operator) -> None:
+    operator.configure("\nretention_days: 120\n")
+    operator.aws.broken.add("ExecuteChangeSet")
+
+    assert operator.deploy() == 2
+    assert operator.aws.change_sets == {}
+
+
+def test_a_stack_that_could_not_be_removed_is_named(operator: Operator, capsys) -> None:
+    operator.aws.stacks["flights-pipeline"] |= {"StackStatus": "DELETE_FAILED", "StackStatusReason": "Topic is in use"}
+
+    assert operator.deploy() == 2
+    assert "is DELETE_FAILED: Topic is in use; mend that, then run --destroy again" in capsys.readouterr().err
+
+
+def test_a_given_bucket_needs_a_lifecycle_rule_of_its_own_and_the_plan_says_so(operator: Operator) -> None:
+    operator.configure("\naws: {bucket: ours}\n")
+
+    assert operator.deploy("--plan", "--offline") == 0
+    assert "aws.bucket: nothing expires in a given bucket" in operator.shown[0]
+
+
+def test_codepipeline_deploys_the_config_of_the_repository_that_the_admin_named(newcomer: Operator) -> None:
+    usual = release.read_release(ROOT, ROOT / "config" / "pipeline-config.yml", None)
+    other = release.read_release(ROOT, ROOT / "tests" / "golden" / "flights.yml", None)
+    parameters = {
+        name: release.cicd_request(found, "123456789012", "us-east-1", "aws").parameters
+        for name, found in (("usual", usual), ("other", other))
+    }
+
+    assert parameters["usual"]["ConfigFile"] == ""
+    assert parameters["other"]["ConfigFile"] == "tests/golden/flights.yml"
+    assert parameters["usual"]["CommitFolder"] == "flights-cicd"
+
+
+def test_an_image_of_an_existing_repository_may_be_pulled() -> None:
+    uri = "210987654321.dkr.ecr.eu-west-1.amazonaws.com/team/processing@sha256:0"
+
+    assert release.repository_arn(uri, "aws") == "arn:aws:ecr:eu-west-1:210987654321:repository/team/processing"
+    assert release.repository_arn("docker.io/library/python:3.11", "aws") is None
+    assert release.repository_arn(None, "aws") is None
+
+
+def test_what_outlives_a_removal_is_listed(operator: Operator) -> None:
+    operator.aws.objects[RAW_BUCKET, "in/train.csv"] = b"data"
+    assert operator.deploy("--destroy", "--plan", "--json") == 0
+
+    found = json.loads(operator.shown[0])
+    assert not any("kept" in text for text in found["remove"])
+    assert any(text.startswith("key arn:aws:kms:") for text in found["kept"])
+    assert any(text.startswith(f"bucket {RAW_BUCKET}, which holds data") for text in found["kept"])
+
+
 def test_destroying_lists_and_asks_and_removes_nothing_without_a_yes(operator: Operator, capsys) -> None:
     assert operator.deploy("--destroy") == 2
 
@@ -347,7 +427,7 @@ def test_destroying_with_data_and_then_the_admins_stack_leaves_only_the_groups(o
     assert operator.deploy("--destroy", "--cicd", "--yes", "--images") == 0
 
     assert operator.aws.stacks == operator.aws.buckets == operator.aws.objects == operator.aws.pipelines == {}
-    assert {name: found for name, found in operator.aws.images.items() if found} == {}
+    assert operator.aws.images == {}
 
 
 NO_NETWORK = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_answers import FakeError
 from fake_aws import FakeAws
 
 from pipelines.aws import objects
@@ -81,3 +82,30 @@ def test_a_bucket_says_whether_it_sends_events(aws: FakeAws, cloud: Cloud) -> No
 
     assert objects.sends_events(cloud, "data")
     assert not objects.sends_events(cloud, "quiet")
+
+
+class Busy(FakeAws):
+    """An account in which somebody removes the same key just now."""
+
+    conflicts: int = 1
+
+    def _on_put_object(self, given: dict[str, object]) -> dict[str, object]:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise FakeError("ConditionalRequestConflict", "try again", 409)
+        return super()._on_put_object(given)
+
+
+@pytest.mark.parametrize(("conflicts", "there"), [(1, True), (9, False)])
+def test_a_put_that_meets_another_is_tried_again_and_never_taken_for_done(conflicts: int, there: bool) -> None:
+    aws = Busy()
+    aws.conflicts = conflicts
+    client = aws.client("s3")
+    cloud = Cloud("us-east-1", "123456789012", lambda service: client)
+
+    if there:
+        assert objects.put_missing(cloud, "data", {"a": b"1"}) == 1
+    else:
+        with pytest.raises(AwsError, match="try again"):
+            objects.put_missing(cloud, "data", {"a": b"1"})
+    assert (("data", "a") in aws.objects) is there

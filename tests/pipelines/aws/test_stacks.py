@@ -117,3 +117,25 @@ def test_a_denied_call_says_what_was_done(aws: FakeAws, cloud: Cloud) -> None:
 
     with pytest.raises(AwsError, match="stack flights-pipeline cannot be described: not authorized"):
         stacks.read_outputs(cloud, "flights-pipeline")
+
+
+def test_what_an_earlier_stack_left_is_adopted_by_a_new_one_only(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
+    made(cloud, watch)
+    stacks.propose(cloud, request(days="10"), False, watch)
+
+    asked = [given["ImportExistingResources"] for name, given in aws.calls if name == "CreateChangeSet"]
+    assert asked == [True, False]
+
+
+def test_a_review_that_is_broken_off_leaves_no_change_set(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
+    made(cloud, watch)
+    describe = aws._on_describe_change_set
+
+    def interrupted(given: dict[str, object]) -> dict[str, object]:
+        aws._on_describe_change_set = describe  # type: ignore[method-assign]
+        raise KeyboardInterrupt
+
+    aws._on_describe_change_set = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        stacks.propose(cloud, request(days="10"), False, watch)
+    assert aws.change_sets == {}
