@@ -15,8 +15,13 @@ from datetime import UTC, datetime, timedelta
 from lambda_trigger.ports import ObjectStore, StoreError
 from steps import contract
 
-STALE = timedelta(minutes=15)
-"""Age beyond which the owner of an unfinished claim has crashed: the longest time that a function may run."""
+STALE = timedelta(seconds=50)
+"""Age beyond which the owner of an unfinished claim is taken to have crashed.
+
+A mail is written in seconds, and Lambda tries again after a minute
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html), so that its retry takes the claim over
+even if it should be known by another ID. An owner that slow doubles a mail.
+"""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 `plan` is pure: from what was gathered it makes the start or the refusal. A claim per writing of the marker and the
 token of the start see to it that duplicates do nothing: a claim with a result is done; one without is taken up again
-by its owner, or by anybody once it is stale, unless an execution with its name is there already. A refusal is mailed
-once. Errors of AWS leave the handler, so that Lambda tries again and the dead-letter queue keeps what never worked.
+by whoever comes next, unless an execution with its name is there already. A refusal is mailed once. Errors of AWS leave
+the handler, so that Lambda tries again and the dead-letter queue keeps what never worked.
 """
 
 from __future__ import annotations
@@ -171,14 +171,11 @@ def _handle(ports: Ports, request: Request, owner: str) -> str:
     if known is not None:
         claims.finish(ports.objects, claim, {"execution": known.arn})
         return DONE
-    own = claims.own(ports.objects, claim, owner, ports.clock())
-    if own is None:
-        return BUSY
     found = _gather(ports, request)
     planned = plan(request, found)
     if planned.problems:
-        return _refuse(ports, request, own, found.settings, planned)
-    return _start(ports, request, own, planned)
+        return _refuse(ports, request, claim, owner, found.settings, planned)
+    return _start(ports, request, claim, planned)
 
 
 def _claim_uri(ports: Ports, request: Request) -> str:
@@ -205,13 +202,20 @@ def _gather(ports: Ports, request: Request) -> Found:
     return Found(found, chosen, folder, running)
 
 
-def _refuse(ports: Ports, request: Request, claim: Claim, chosen: Settings, planned: Plan) -> str:
-    """Mail why nothing starts."""
+def _refuse(ports: Ports, request: Request, claim: Claim, owner: str, chosen: Settings, planned: Plan) -> str:
+    """Mail why nothing starts; whoever else handles the same event leaves it to the owner of the claim.
+
+    A start needs no owner: its token makes it safe. So a file that arrives while another invocation refuses may start
+    what the mail says did not.
+    """
+    own = claims.own(ports.objects, claim, owner, ports.clock())
+    if own is None:
+        return BUSY
     when = format_time(ports.clock(), chosen.timezone)
     mail = mails.refused(request.pipeline, request.uri, when, planned.problems)
     log.warning("%s: no run is started: %s", request.uri, "; ".join(planned.problems))
     ports.notifier.publish(mail.subject, mail.body, {"execution": request.name, "kind": REFUSED})
-    claims.finish(ports.objects, claim, {"refused": planned.problems[0][:256]})
+    claims.finish(ports.objects, own, {"refused": planned.problems[0][:256]})
     return REFUSED
 
 

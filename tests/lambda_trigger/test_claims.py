@@ -41,6 +41,13 @@ def test_a_finished_claim_belongs_to_nobody_any_more(objects: ObjectStore) -> No
     assert claims.own(objects, found, "one", NOON + timedelta(days=1)) is None
 
 
+def test_lambdas_retry_takes_over_what_its_first_try_left_even_under_another_id(objects: ObjectStore) -> None:
+    claims.make(objects, URI, "one", NOON)
+    retried = NOON + timedelta(minutes=1)
+
+    assert claims.own(objects, claims.make(objects, URI, "two", retried), "two", retried) is not None
+
+
 def test_of_two_that_take_over_a_stale_claim_one_wins(objects: ObjectStore) -> None:
     claims.make(objects, URI, "one", NOON)
     later = NOON + claims.STALE

@@ -243,9 +243,9 @@ def test_a_stale_claim_is_taken_over_so_that_a_crash_loses_no_mail(world: Lambda
         run(world, event, "one")
     world.aws.broken = set()
 
-    world.ahead = timedelta(minutes=14)
+    world.ahead = timedelta(seconds=49)
     assert run(world, event, "two") == NOT_SENT
-    world.ahead = timedelta(minutes=15)
+    world.ahead = timedelta(seconds=60)
     assert run(world, event, "three") == SENT
     assert run(world, event, "one") == NOT_SENT
 
