@@ -19,7 +19,7 @@ STALE = timedelta(seconds=50)
 """Age beyond which the owner of an unfinished claim is taken to have crashed.
 
 A mail is written in seconds, and Lambda tries again after a minute
-(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html), so that its retry takes the claim over
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html), so that its retry takes it over
 even if it should be known by another ID. An owner that slow doubles a mail.
 """
 

@@ -61,7 +61,7 @@ def test_an_image_that_the_registry_lacks_is_built_for_sagemakers_machines_and_p
     assert "--platform linux/amd64" in build
     assert "--build-arg BASE=debian@sha256:1" in build
     assert f"--tag {URI}:abc" in build
-    assert machine.calls[-2:] == [
+    assert [call for call in machine.calls if call.startswith(("docker login", "docker push"))] == [
         f"docker login --username AWS --password-stdin {URI.partition('/')[0]}",
         f"docker push {URI}:abc",
     ]
