@@ -62,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--destroy", action="store_true", help="list what was deployed, ask, and remove it")
     line.add_argument("--yes", action="store_true", help="with --destroy: do not ask")
     line.add_argument("--data", action="store_true", help="with --destroy: the data buckets too, with all they hold")
-    line.add_argument("--images", action="store_true", help="with --destroy --cicd: the image repositories too, with all images")
+    line.add_argument(
+        "--images", action="store_true", help="with --destroy --cicd: the image repositories too, with all images"
+    )
     return line
 
 
