@@ -14,6 +14,7 @@ PortError          base: the outside world said no
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -256,7 +257,8 @@ class Deployment:
 class Ports:
     """All that a handler may touch. `flags` are the options that a command in a message needs (`--local`).
 
-    `service` is None on one machine, where the local engine and not a Lambda function knows the executions.
+    `service` is None on one machine, where the local engine and not a Lambda function knows the executions; `pause`
+    waits for some seconds.
     """
 
     objects: ObjectStore
@@ -266,6 +268,7 @@ class Ports:
     flags: str = ""
     service: Executions | None = None
     deployment: Deployment = Deployment()
+    pause: Callable[[float], None] = time.sleep
 
     @property
     def executions(self) -> Executions:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambda_trigger import claims, definition, mails, markers, overrides, rawfolder, settings
+from lambda_trigger import claims, definition, mails, markers, overrides, rawfolder, settings, turns
 from lambda_trigger.claims import Claim
 from lambda_trigger.definition import Definition
 from lambda_trigger.markers import Marker
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 CLAIMS = ("claims", "start")
 """Where the claims lie, below the artifact prefix."""
+TURN = ("claims", "turn.json")
+"""Whose turn it is to look for a running execution and to start one, where the config says `concurrency: refuse`."""
 RUNNING = ("Executing", "Stopping")
 LONGEST_RUN = timedelta(days=30)
 """Age beyond which no execution is looked at to see whether one is running."""
@@ -171,11 +174,14 @@ def _handle(ports: Ports, request: Request, owner: str) -> str:
     if known is not None:
         claims.finish(ports.objects, claim, {"execution": known.arn})
         return DONE
-    found = _gather(ports, request)
-    planned = plan(request, found)
-    if planned.problems:
-        return _refuse(ports, request, claim, owner, found.settings, planned)
-    return _start(ports, request, claim, planned)
+    deployed = definition.parse(ports.executions.definition(request.pipeline))
+    chosen = settings.parse(ports.objects.read_text(deployed.settings_uri))
+    turn = join_uri(ports.deployment.prefix, *TURN)
+    with turns.taken(ports, turn, owner) if chosen.start.concurrency == "refuse" else nullcontext():
+        planned = plan(request, _gather(ports, request, deployed, chosen))
+        if planned.problems:
+            return _refuse(ports, request, claim, owner, chosen, planned)
+        return _start(ports, request, claim, planned)
 
 
 def _claim_uri(ports: Ports, request: Request) -> str:
@@ -191,9 +197,7 @@ def _find_started(ports: Ports, request: Request, claimed: datetime) -> Executio
     return next((execution for execution in recent if execution.name == request.name), None)
 
 
-def _gather(ports: Ports, request: Request) -> Found:
-    found = definition.parse(ports.executions.definition(request.pipeline))
-    chosen = settings.parse(ports.objects.read_text(found.settings_uri))
+def _gather(ports: Ports, request: Request, found: Definition, chosen: Settings) -> Found:
     folder = rawfolder.read(ports.objects, request.marker.folder(request.key), chosen.start.max_objects)
     running: tuple[Execution, ...] = ()
     if chosen.start.concurrency == "refuse":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -148,6 +148,7 @@ class LambdaWorld:
     notifier: Notifier | None = None
     invocations: int = 0
     ahead: timedelta = timedelta()
+    while_waiting: list[Callable[[], object]] = field(default_factory=list)
 
     def deploy(self, **changes: Any) -> str:
         """Deploy the pipeline with these settings; return where its settings slice is."""
@@ -167,8 +168,15 @@ class LambdaWorld:
         self.invocations += 1
         names = ("AWS_REGION", *VARIABLES[function])
         ports = ports_from({name: ENVIRONMENT[name] for name in names}, self.client)
-        ports = replace(ports, clock=self.clock, notifier=self.notifier or ports.notifier)
+        ports = replace(ports, clock=self.clock, notifier=self.notifier or ports.notifier, pause=self.wait)
         return Invocation(ports, invocation or f"invocation-{self.invocations}")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass: each wait is what a test has prepared for it."""
+        if not self.while_waiting:
+            raise AssertionError("it waits for something that never happens")
+        self.ahead += timedelta(seconds=seconds)
+        self.while_waiting.pop(0)()
 
     def client(self, service: str) -> Any:
         """Return a client of this account, made once."""

@@ -517,6 +517,52 @@ def test_a_running_execution_refuses_another_where_the_config_says_so(world: Lam
     assert len(world.mails) == 1
 
 
+def test_of_two_markers_at_the_same_moment_one_starts_and_the_other_is_refused(world: LambdaWorld) -> None:
+    """The second comes while the first has looked for a running execution, and has not started its own yet."""
+    world.deploy(concurrency="refuse")
+    world.put_data("tue/")
+    second = world.put("tue/go.run")
+    start, seen = world.aws._on_start_pipeline_execution, []
+
+    def beside(given: dict[str, Any]) -> dict[str, Any]:
+        world.aws._on_start_pipeline_execution = start  # type: ignore[method-assign]
+        with pytest.raises(AssertionError, match="it waits"):
+            run(world, second, "two")
+        seen.append("waits")
+        return start(given)
+
+    world.aws._on_start_pipeline_execution = beside  # type: ignore[method-assign]
+
+    assert run(world, world.put("day/go.run"), "one") == ["started"]
+    assert seen == ["waits"]
+    assert run(world, second, "two") == ["refused"]
+    assert len(world.aws.executions) == 1
+
+
+def test_the_turn_of_an_invocation_that_crashed_is_taken_over(world: LambdaWorld) -> None:
+    world.deploy(concurrency="refuse")
+    world.write(f"{PREFIX}/claims/turn.json", {"owner": "crashed", "at": world.clock().isoformat()})
+    world.while_waiting = [lambda: None] * 25
+
+    assert run(world, world.put("day/go.run")) == ["started"]
+    assert world.while_waiting == []
+    assert world.read(f"{PREFIX}/claims/turn.json")["owner"] == ""
+
+
+def test_a_turn_that_others_always_have_is_tried_again_by_lambda(world: LambdaWorld) -> None:
+    world.deploy(concurrency="refuse")
+
+    def another() -> None:
+        world.write(f"{PREFIX}/claims/turn.json", {"owner": "other", "at": world.clock().isoformat()})
+
+    another()
+    world.while_waiting = [another] * 60
+
+    with pytest.raises(StoreError, match="trying again later"):
+        run(world, world.put("day/go.run"))
+    assert world.aws.executions == []
+
+
 def test_a_redelivered_event_is_never_refused_for_its_own_execution(world: LambdaWorld) -> None:
     world.deploy(concurrency="refuse")
     event = world.put("day/go.run")
