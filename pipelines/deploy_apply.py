@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from pipelines.aws import definitions, objects, repositories, stacks, subscriptions
 from pipelines.aws.cloud import Cloud
 from pipelines.deploy_plan import Mark, PipelinePlan, Plan, StackPlan
 from pipelines.deploy_state import Ground, read_ground, read_pipeline_plan
-from pipelines.errors import DeployError
+from pipelines.errors import AwsError, DeployError
 from pipelines.image_builds import build_images
 from pipelines.outside import Outside
 from pipelines.release import Release
@@ -31,9 +31,16 @@ def reviewed(cloud: Cloud, plan: StackPlan, bucket: str | None, outside: Outside
     found = review(cloud, plan, bucket, outside)
     try:
         yield found
-    finally:
-        if found.change_set is not None:
-            stacks.discard(cloud, found.change_set)
+    except BaseException:
+        with suppress(AwsError):  # why it failed matters more
+            _discard(cloud, found)
+        raise
+    _discard(cloud, found)
+
+
+def _discard(cloud: Cloud, found: Reviewed) -> None:
+    if found.change_set is not None:
+        stacks.discard(cloud, found.change_set)
 
 
 def review(cloud: Cloud, plan: StackPlan, bucket: str | None, outside: Outside) -> Reviewed:

@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +29,6 @@ class Outside:
     ask: Callable[[str], str]
     show: Callable[[str], None]
     now: Callable[[], datetime]
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def real_outside(root: Path) -> Outside:
@@ -42,7 +41,6 @@ def real_outside(root: Path) -> Outside:
         ask=_ask,
         show=_show,
         now=lambda: datetime.now(UTC),
-        variables=os.environ,
     )
 
 

@@ -62,12 +62,21 @@ def giving_up(bucket: str, name: str) -> Need:
     return Need("s3:AbortMultipartUpload", f"arn:aws:s3:::{bucket}/{name}/registry/EWR/0/model.tar.gz")
 
 
+def registering() -> Iterator[Need]:
+    """Yield what the Model Registry does in the name of who registers: it looks up the image's digest.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/security-iam-awsmanpol-model-registry.html
+    """
+    arn = f"arn:aws:ecr:{REGION}:{NUMBER}:repository/flights-autogluon"
+    yield from (Need(action, arn) for action in ("ecr:BatchGetImage", "ecr:DescribeImages"))
+
+
 @functools.cache
 def function_role(name: str, key: str = "") -> Role:
     needs = [need for request in recorded()[name] for need in needs_of(request)]
     needs += by_lambda(name)
     if name == "register":
-        needs.append(giving_up(f"flights-artifacts-{NUMBER}-{REGION}", "flights"))
+        needs += [giving_up(f"flights-artifacts-{NUMBER}-{REGION}", "flights"), *registering()]
     if key or name in MAILING:
         needs += using(key or OWN_KEY)
     given = {"ExistingKeyArn": key} if key else {}
@@ -88,7 +97,7 @@ def operator_role() -> Role:
     elsewhere = [need for need in needs if need.arn.startswith("arn:aws:s3:::elsewhere")]  # registered by --model-data
     assert elsewhere
     ours = [need for need in needs if need not in elsewhere]
-    return Role(found, (*ours, giving_up(operator_calls.ARTIFACTS, "Flights"), *using(KEY)))
+    return Role(found, (*ours, giving_up(operator_calls.ARTIFACTS, "Flights"), *registering(), *using(KEY)))
 
 
 @functools.cache
