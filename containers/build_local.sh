@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build both images for this machine (`make containers`), for `--launcher docker` and `make test-containers`.
-# BASE names the image to build upon; without it python:3.11-slim-bookworm is pulled, and where no image registry can be reached, a plain
+# BASE names the image to build upon; without it the one that the Dockerfiles name is pulled, and where no image registry can be reached, a plain
 # Debian is made with debootstrap. CA_BUNDLE is a certificate file for a proxy (default: SSL_CERT_FILE), used while building only.
 set -euo pipefail
 cd "$(dirname "$0")/.."

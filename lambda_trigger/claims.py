@@ -42,6 +42,12 @@ def make(objects: ObjectStore, uri: str, owner: str, now: datetime) -> Claim:
     return _read(objects, uri, is_new)
 
 
+def read_again(objects: ObjectStore, claim: Claim) -> Claim:
+    """Return a claim as it is now; one that somebody else has taken over is not new any more."""
+    known = _read(objects, claim.uri, False)
+    return claim if known.etag == claim.etag else known
+
+
 def own(objects: ObjectStore, claim: Claim, owner: str, now: datetime) -> Claim | None:
     """Return the claim if it is the invocation's own, or its own from now on; None if another one is at work."""
     if claim.result:

@@ -13,7 +13,7 @@ NO_REASON = "no reason was given"
 REGISTRY_COMMAND = "python -m pipelines.registry"
 LINE_END = "\n"
 CUT = "\n... (cut by the service; the log has all of it)"
-_HALF_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{0,3})?$")
+_HALF_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(u[0-9A-Fa-f]{0,3})?$")
 _ERROR_MESSAGE = re.compile(r'"errorMessage"\s*:\s*"((?:[^"\\]|\\.)*)')
 
 
@@ -37,9 +37,9 @@ def read_reason(text: str) -> str:
     if found is None:
         return text
     whole = text[found.end() : found.end() + 1] == '"'
-    inside = found[1] if whole else _HALF_ESCAPE.sub("", found[1])
+    inside = found[1] if whole else _HALF_ESCAPE.sub(r"\1", found[1])
     try:
-        message = str(json.loads(f'"{inside}"', strict=False))
+        message = str(json.loads(f'"{inside}"', strict=False)).encode("utf-8", "ignore").decode()  # no half letter
     except ValueError:
         return found[1]
     if whole:

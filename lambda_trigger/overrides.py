@@ -37,9 +37,10 @@ _SAY_TWICE = "{!r} stands twice, keep one"
 _FILES_FORM = "expected names of files, each with its size in bytes: 'files: {train.csv: 1024, predict.csv: 96}'"
 
 
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 _NUMBERS = {
     "tag:yaml.org,2002:int": re.compile(r"[-+]?[0-9]+$"),
-    "tag:yaml.org,2002:float": re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?$"),
+    "tag:yaml.org,2002:float": re.compile(f"{_DECIMAL.pattern}$"),
 }
 """What is a number: decimals only. YAML 1.1 would read 0600 as 384 and 1:30 as 90."""
 
@@ -62,6 +63,8 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         counts = Counter(str(key.value) for key, _ in node.value)
         for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(problem="merge keys are not read", problem_mark=key.start_mark)
             if counts[str(key.value)] > 1:
                 raise yaml.MarkedYAMLError(problem=_SAY_TWICE.format(_cut(str(key.value))), problem_mark=key.start_mark)
         return super().construct_mapping(node, deep)
@@ -202,6 +205,8 @@ def _convert(value: Any, kind: str) -> Scalar | None:
     if kind == "Integer":
         return _whole(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         return None
     try:
         number = float(value)

@@ -178,6 +178,9 @@ def _handle(ports: Ports, request: Request, owner: str) -> str:
     chosen = settings.parse(ports.objects.read_text(deployed.settings_uri))
     turn = join_uri(ports.deployment.prefix, *TURN)
     with turns.taken(ports, turn, owner) if chosen.start.concurrency == "refuse" else nullcontext():
+        claim = claims.read_again(ports.objects, claim)
+        if claim.result:
+            return DONE  # by somebody else, while this invocation waited for its turn
         planned = plan(request, _gather(ports, request, deployed, chosen))
         if planned.problems:
             return _refuse(ports, request, claim, owner, chosen, planned)

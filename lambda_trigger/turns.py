@@ -6,6 +6,7 @@ For the trigger where a running execution refuses another: looking for one and s
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,10 @@ from datetime import UTC, datetime, timedelta
 from lambda_trigger.ports import ObjectStore, Ports, StoreError
 from steps import contract
 
-OVERDUE = timedelta(seconds=50)
-"""Age beyond which whoever has the turn is taken to have crashed; a start takes seconds."""
+log = logging.getLogger(__name__)
+
+OVERDUE = timedelta(seconds=300)
+"""Age beyond which whoever has the turn has crashed: the longest time that the trigger may run."""
 POLL, POLLS = 2.0, 60
 """Seconds between looks, and looks after which it is given up; Lambda then tries again."""
 
@@ -46,9 +49,13 @@ def _take(objects: ObjectStore, uri: str, owner: str, now: datetime) -> bool:
 
 
 def _give(objects: ObjectStore, uri: str, owner: str, now: datetime) -> None:
-    known = objects.read_tagged(uri)
-    if known is not None and json.loads(known.text)["owner"] == owner:
-        objects.replace(uri, _to_json("", now), known.etag)
+    """Give the turn on; where that fails it becomes overdue, and what was done in it is done all the same."""
+    try:
+        known = objects.read_tagged(uri)
+        if known is not None and json.loads(known.text)["owner"] == owner:
+            objects.replace(uri, _to_json("", now), known.etag)
+    except (StoreError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s: could not be given on: %r", uri, error)
 
 
 def _is_held(text: str, owner: str, now: datetime) -> bool:

@@ -111,9 +111,9 @@ def deploy(arguments: argparse.Namespace, outside: Outside) -> int:
     if arguments.offline:
         return _show_offline(release, arguments, outside)
     cloud = outside.cloud(release.settings.aws.region, release.settings.aws.account)
-    _check_names(release, cloud.region)
     if arguments.destroy:
         return _destroy(cloud, release, arguments, outside)
+    _check_names(release, cloud.region)
     if arguments.cicd:
         return _deploy_cicd(cloud, release, arguments, outside)
     return _deploy_pipeline(cloud, release, arguments, outside)

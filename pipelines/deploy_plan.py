@@ -151,6 +151,16 @@ def plan_stack(request: StackRequest, stack: Stack | None, text: str) -> StackPl
 
 def stack_problems(stack: Stack | None, name: str, tags: Mapping[str, str]) -> list[str]:
     """Return why a stack cannot be changed now, or is not ours to change."""
+    found = removal_problems(stack, name, tags)
+    if stack and stack.status == "DELETE_FAILED":
+        found.append(f"stack {name} is {stack.status}: {stack.reason}; mend that, then run --destroy again")
+    if stack and stack.status.endswith("ROLLBACK_FAILED") and stack.made:
+        found.append(f"stack {name} is {stack.status}: {stack.reason}; continue its rollback in the console first")
+    return found
+
+
+def removal_problems(stack: Stack | None, name: str, tags: Mapping[str, str]) -> list[str]:
+    """Return why a stack cannot be removed now, or is not ours to remove."""
     if stack is None:
         return []
     found = []
@@ -162,10 +172,6 @@ def stack_problems(stack: Stack | None, name: str, tags: Mapping[str, str]) -> l
             f"stack {name} belongs to the environment {other!r}, not to {tags['environment']!r}; give --env {other}, "
             "or set another pipeline.name in this environment's overlay"
         )
-    if stack.status == "DELETE_FAILED":
-        found.append(f"stack {name} is {stack.status}: {stack.reason}; mend that, then run --destroy again")
-    if stack.status.endswith("ROLLBACK_FAILED") and stack.made:
-        found.append(f"stack {name} is {stack.status}: {stack.reason}; continue its rollback in the console first")
     return found
 
 

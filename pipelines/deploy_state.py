@@ -26,13 +26,16 @@ from pipelines.deploy_plan import (
     stack_problems,
 )
 from pipelines.deployment import (
+    IMAGES,
     CicdStack,
     PipelineStack,
     cicd_outputs,
     cicd_stack,
+    deploy_bucket,
     deployed_settings,
     pipeline_outputs,
     pipeline_stack,
+    repository,
 )
 from pipelines.errors import AwsError
 from pipelines.options import say_command
@@ -68,6 +71,8 @@ def read_ground(cloud: Cloud, release: Release) -> Ground:
     )
     problems = stack_problems(stack, pipeline_stack(release.name), release.tags)
     problems += _bucket_problems(cloud, release.settings)
+    if stack is None or not stack.made:
+        problems += _left_buckets(cloud, release)
     if cicd is None or not cicd.made or not cicd.outputs:
         again = say_command("deploy", "--cicd", release.flags)
         problems.append(
@@ -113,6 +118,32 @@ def _bucket_problems(cloud: Cloud, settings: Settings) -> list[str]:
     ]
 
 
+def _left_buckets(cloud: Cloud, release: Release) -> list[str]:
+    """Return the buckets that an earlier stack has left, whose names a new one would want."""
+    made, aws = expected_outputs(release, cloud.account, cloud.region, cloud.partition), release.settings.aws
+    wanted = {
+        "aws.raw_bucket": (made.RawBucketName, aws.raw_bucket),
+        "aws.bucket": (made.ArtifactBucketName, aws.bucket),
+    }
+    return [
+        f"bucket {name} is there already, left by an earlier stack; go on with it by {key}: {name} in the config, or "
+        "empty it and remove it"
+        for key, (name, given) in wanted.items()
+        if not given and objects.bucket_exists(cloud, name)
+    ]
+
+
+def _left_of_cicd(cloud: Cloud, release: Release) -> list[str]:
+    """Return the repositories and the bucket that an earlier stack has left, whose names a new one would want."""
+    names = [repository(release.name, image) for image in IMAGES]
+    left = [f"repository {name}" for name in names if repositories.repository_exists(cloud, name)]
+    bucket = deploy_bucket(release.name, cloud.account, cloud.region)
+    left += [f"bucket {bucket}"] if objects.bucket_exists(cloud, bucket) else []
+    again = say_command("deploy", "--destroy --cicd --images", release.flags)
+    found = f"{', '.join(left)}: there already, left by an earlier stack; remove what is left with: {again}"
+    return [found] if left else []
+
+
 def read_cicd(cloud: Cloud, release: Release) -> StackPlan:
     """Return the CI/CD stack as it is and shall be.
 
@@ -121,6 +152,8 @@ def read_cicd(cloud: Cloud, release: Release) -> StackPlan:
     """
     stack = stacks.read_stack(cloud, cicd_stack(release.name))
     problems = stack_problems(stack, cicd_stack(release.name), release.tags)
+    if stack is None or not stack.made:
+        problems += _left_of_cicd(cloud, release)
     if problems:
         raise _together(problems)
     request = cicd_request(release, cloud.account, cloud.region, cloud.partition)

@@ -33,6 +33,11 @@ def repository(pipeline: str, image: str) -> str:
     return f"{pipeline.lower()}-{image}"
 
 
+def deploy_bucket(pipeline: str, account: str, region: str) -> str:
+    """Return the name of the bucket that the CI/CD stack makes."""
+    return f"{pipeline.lower()}-deploy-{account}-{region}"
+
+
 @dataclass(frozen=True)
 class PipelineStack:
     """The outputs of the pipeline's stack, by their names in the template."""

@@ -108,7 +108,9 @@ def read_release(root: Path, config: Path, environment: str | None) -> Release:
     if problems:
         raise SettingsError(*(f"{config}: {problem}" for problem in problems))
     base, place = settings.images.base, _below(root, config)
-    inside = (root / place).is_file() and not place.is_absolute()
+    inside = config.resolve().is_relative_to(root)
+    if settings.cicd.repository and not inside:
+        raise SettingsError(f"{config}: CodePipeline deploys a config of the repository; put it below {root}")
     return Release(
         settings=settings,
         config=place,

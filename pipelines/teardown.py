@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from pipelines.aws import definitions, objects, repositories, stacks
 from pipelines.aws.cloud import Cloud
-from pipelines.deploy_plan import stack_problems
-from pipelines.deployment import IMAGES, cicd_stack, pipeline_stack, repository
+from pipelines.deploy_plan import removal_problems
+from pipelines.deployment import IMAGES, cicd_stack, deploy_bucket, pipeline_stack, repository
 from pipelines.errors import AwsError
 from pipelines.outside import Outside
 from pipelines.release import Release, expected_outputs
@@ -94,11 +94,11 @@ def plan_cicd_teardown(cloud: Cloud, release: Release, images: bool) -> Teardown
     """
     stack = stacks.read_stack(cloud, cicd_stack(release.name))
     _check(stack, cicd_stack(release.name), release.tags)
-    if stack and stacks.read_stack(cloud, pipeline_stack(release.name)):
+    if stacks.read_stack(cloud, pipeline_stack(release.name)):
         raise AwsError(
             f"stack {pipeline_stack(release.name)} is there still; remove it first: deploy --destroy without --cicd"
         )
-    bucket = deploy_bucket(cloud, release)
+    bucket = deploy_bucket(release.name, cloud.account, cloud.region)
     buckets = (bucket,) if objects.bucket_exists(cloud, bucket) else ()
     names = [repository(release.name, image) for image in IMAGES]
     held = tuple(name for name in names if repositories.repository_exists(cloud, name))
@@ -113,7 +113,7 @@ def plan_cicd_teardown(cloud: Cloud, release: Release, images: bool) -> Teardown
 
 
 def _check(stack: stacks.Stack | None, name: str, tags: Mapping[str, str]) -> None:
-    problems = stack_problems(stack, name, tags)
+    problems = removal_problems(stack, name, tags)
     if problems:
         raise AwsError(problems[0])
 
@@ -126,16 +126,11 @@ def _holds_data(cloud: Cloud, bucket: str, name: str) -> bool:
 
 def _deployed_prefixes(cloud: Cloud, release: Release, bucket: str, purged: list[str]) -> list[tuple[str, str]]:
     """Return the folders that deploying filled and that hold something, by bucket."""
-    places = [(deploy_bucket(cloud, release), folder) for folder in UPLOADED_FOLDERS]
+    places = [(deploy_bucket(release.name, cloud.account, cloud.region), folder) for folder in UPLOADED_FOLDERS]
     if bucket not in purged:
         places += [(bucket, f"{release.name}/{folder}") for folder in DEPLOYED_FOLDERS]
     there = {name for name in {name for name, _ in places} if objects.bucket_exists(cloud, name)}
     return [(name, prefix) for name, prefix in places if name in there and objects.list_objects(cloud, name, prefix)]
-
-
-def deploy_bucket(cloud: Cloud, release: Release) -> str:
-    """Return the name of the bucket that the CI/CD stack makes."""
-    return f"{release.name.lower()}-deploy-{cloud.account}-{cloud.region}"
 
 
 def _kept_bucket(bucket: str) -> str:

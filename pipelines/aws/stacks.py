@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from pipelines.aws.cloud import Cloud, error_code, error_message, translated
 from pipelines.aws.watch import Watch
-from pipelines.errors import DeployError
+from pipelines.errors import AwsError, DeployError
 
 BODY_LIMIT = 51_200
 """Bytes of a template that go with the request; a larger one is read from S3
@@ -22,7 +23,9 @@ SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 """States in which the stack's template is what was asked for last."""
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _CANCELLED = "cancelled"
-_CARRIED_OUT = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus", "ValidationError")
+_CARRIED_OUT = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus")
+_PATIENCE = 10
+"""Looks at a change set that shall be removed while it is being worked out."""
 _POLL, _LONGEST = 5.0, 3600.0
 _IDLE = 6
 """Looks after which a stack that shows no work is taken to have done it."""
@@ -135,15 +138,15 @@ def propose(cloud: Cloud, request: StackRequest, new: bool, watch: Watch) -> Cha
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in sorted(request.parameters.items())],
             Tags=_tags(request.tags),
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            ImportExistingResources=new,  # buckets and repositories that an earlier stack of this name has left
             **body,
             **({"RoleARN": request.role} if request.role else {}),
         )
         change_set = ChangeSet(request.name, name, ())
         try:
             return _reviewed(cloud, change_set, watch)
-        except KeyboardInterrupt:
-            discard(cloud, change_set)
+        except BaseException:
+            with suppress(AwsError):  # why the review ended matters more
+                _discard_unfinished(cloud, change_set, watch)
             raise
 
 
@@ -194,6 +197,15 @@ def discard(cloud: Cloud, change_set: ChangeSet) -> None:
         except ClientError as error:
             if error_code(error) not in _CARRIED_OUT:
                 raise
+
+
+def _discard_unfinished(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> None:
+    """Remove a change set that CloudFormation may be working out still, which it does not let go before."""
+    for _ in range(_PATIENCE):
+        if _describe(cloud, change_set)["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            break
+        watch.pause(2.0)
+    discard(cloud, change_set)
 
 
 def execute(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> Stack:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rendered_template import ACCOUNT, BASIC, CONFIG, GIVEN, policies, render, resource_policies, variants
 
+from lambda_trigger.turns import OVERDUE
 from pipelines import deployment
 from pipelines.deploy_plan import USED
 from pipelines.lambda_package import RUNTIME
@@ -165,7 +166,7 @@ def test_functions_are_what_the_definition_and_the_events_call() -> None:
         assert function["Handler"] == f"lambda_trigger.{name}.handler"
         assert function["Role"] == f"arn:aws:iam::{ACCOUNT}:role/Flights-{name}"
         assert function["Runtime"] == RUNTIME
-        assert function["Timeout"] <= 600  # a Lambda step waits no longer
+        assert function["Timeout"] <= (OVERDUE.total_seconds() if name == "trigger" else 600)  # a step waits no longer
         assert "ReservedConcurrentExecutions" not in function
 
 

@@ -174,6 +174,17 @@ def test_a_command_that_the_service_has_cut_is_not_offered() -> None:
     assert found.endswith("(cut by the service; the log has all of it)")
 
 
+@pytest.mark.parametrize("message", ["file C:\\data\\ of \U0001f600 is \\\\ empty", "no \U0001f600\U0001f600", "a\\b"])
+def test_a_reason_that_is_cut_anywhere_is_text_that_can_be_mailed(message: str) -> None:
+    whole = json.dumps({"errorMessage": f"{message}, and more of it"})
+
+    for length in range(whole.index(message[0]), len(whole) - 3):
+        found = failures.read_reason(whole[:length])
+        found.encode()
+        if failures.CUT in found:
+            assert f"{message}, and more of it".startswith(found.removesuffix(failures.CUT))
+
+
 def test_a_reason_that_is_cut_in_a_letter_beyond_ascii_is_still_read() -> None:
     whole = json.dumps({"errorMessage": "no default for 東京"})
 

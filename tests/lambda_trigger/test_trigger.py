@@ -13,7 +13,7 @@ from fake_answers import FakeError
 from fake_aws import FakeAws
 from lambda_world import PIPELINE, PREFIX, RAW, LambdaWorld
 
-from lambda_trigger import trigger
+from lambda_trigger import trigger, turns
 from lambda_trigger.ports import ExecutionError, NotifyError, StoreError
 from steps import contract, rawfile
 
@@ -346,6 +346,9 @@ BAD_BODIES = {
     b"TrainDataVersion: abc": "TrainDataVersion: is computed",
     b"MaeThreshold: low": "MaeThreshold: is 'low', expected a number, such as 12.5",
     b"MaeThreshold: .nan": "MaeThreshold: is '.nan', expected a number",
+    b"MaeThreshold: 1_000": "MaeThreshold: is '1_000', expected a number",
+    "MaeThreshold: ٣".encode(): "MaeThreshold: is '٣', expected a number",
+    b"<<: {Season: a}\nSeason: b": "merge keys are not read",
     b"MaeThreshold: 1:30": "MaeThreshold: is '1:30', expected a number",
     b"MaeThreshold: !!int ''": "tags are not read",
     b"Season: !!timestamp x": "tags are not read",
@@ -542,11 +545,50 @@ def test_of_two_markers_at_the_same_moment_one_starts_and_the_other_is_refused(w
 def test_the_turn_of_an_invocation_that_crashed_is_taken_over(world: LambdaWorld) -> None:
     world.deploy(concurrency="refuse")
     world.write(f"{PREFIX}/claims/turn.json", {"owner": "crashed", "at": world.clock().isoformat()})
+    world.ahead = turns.OVERDUE - timedelta(seconds=50)
     world.while_waiting = [lambda: None] * 25
 
     assert run(world, world.put("day/go.run")) == ["started"]
     assert world.while_waiting == []
     assert world.read(f"{PREFIX}/claims/turn.json")["owner"] == ""
+
+
+def test_what_was_answered_while_an_invocation_waited_for_its_turn_is_not_answered_again(world: LambdaWorld) -> None:
+    """The running execution ends meanwhile: without a second look the refused marker would start."""
+    world.deploy(concurrency="refuse")
+    running = world.start()
+    event = world.put("day/go.run")
+    turn = f"{PREFIX}/claims/turn.json"
+    world.aws.broken = {"Publish"}
+    with pytest.raises(NotifyError):
+        run(world, event, "one")
+    world.aws.broken = set()
+    world.write(turn, {"owner": "other", "at": world.clock().isoformat()})
+
+    def other_refuses() -> None:
+        world.write(turn, {"owner": "", "at": world.clock().isoformat()})
+        assert run(world, event, "one") == ["refused"]
+        world.aws.end_execution(running)
+
+    world.while_waiting = [other_refuses]
+
+    assert run(world, event, "two") == ["done"]
+    assert len(world.mails) == 1
+    assert len(world.aws.executions) == 1
+
+
+def test_a_turn_that_cannot_be_given_on_fails_no_start(world: LambdaWorld) -> None:
+    world.deploy(concurrency="refuse")
+    put = world.aws._on_put_object
+
+    def refused(given: dict[str, Any]) -> dict[str, Any]:
+        if given["Key"].endswith("turn.json") and b'"owner": ""' in bytes(given["Body"]):
+            raise FakeError("AccessDenied", "no", 403)
+        return put(given)
+
+    world.aws._on_put_object = refused  # type: ignore[method-assign]
+
+    assert run(world, world.put("day/go.run")) == ["started"]
 
 
 def test_a_turn_that_others_always_have_is_tried_again_by_lambda(world: LambdaWorld) -> None:

@@ -355,6 +355,71 @@ def test_a_stack_that_could_not_be_removed_is_named(operator: Operator, capsys) 
     assert "is DELETE_FAILED: Topic is in use; mend that, then run --destroy again" in capsys.readouterr().err
 
 
+def test_a_stack_that_could_not_be_removed_can_be_removed_again(operator: Operator) -> None:
+    operator.aws.stacks["flights-pipeline"] |= {"StackStatus": "DELETE_FAILED", "StackStatusReason": "Topic was in use"}
+
+    assert operator.deploy("--destroy", "--yes") == 0
+    assert "flights-pipeline" not in operator.aws.stacks
+
+
+def test_buckets_that_an_earlier_stack_left_are_named_before_anything_is_made(operator: Operator, capsys) -> None:
+    operator.aws.objects[RAW_BUCKET, "in/train.csv"] = b"data"
+    assert operator.deploy("--destroy", "--yes") == 0
+    operator.aws.requests.clear()
+
+    assert operator.deploy() == 2
+    assert f"aws.raw_bucket: {RAW_BUCKET} in the config" in capsys.readouterr().err
+    assert mutations(operator.aws) == []
+
+    operator.configure(f"\naws: {{raw_bucket: {RAW_BUCKET}}}\n")
+    assert operator.deploy() == 0
+
+
+def test_repositories_that_an_earlier_stack_left_are_named_with_the_command_that_removes_them(
+    operator: Operator, capsys
+) -> None:
+    assert operator.deploy("--destroy", "--yes", "--data") == 0
+    assert operator.deploy("--destroy", "--cicd", "--yes") == 0
+
+    assert operator.deploy("--cicd") == 2
+    error = capsys.readouterr().err
+    assert "repository flights-processing, repository flights-autogluon: there already" in error
+    assert "--destroy --cicd --images" in error
+
+    assert operator.deploy("--destroy", "--cicd", "--images", "--yes") == 0
+    assert operator.deploy("--cicd") == 0
+
+
+def test_images_of_a_pipeline_that_is_there_are_never_removed(operator: Operator, capsys) -> None:
+    """Even where somebody has removed the stack that made their repositories."""
+    del operator.aws.stacks["flights-cicd"]
+
+    assert operator.deploy("--destroy", "--cicd", "--images", "--yes") == 2
+    assert "remove it first" in capsys.readouterr().err
+    assert operator.aws.images
+
+
+def test_a_review_without_changes_leaves_no_change_set(operator: Operator) -> None:
+    """A change of outputs alone is none of resources, though CloudFormation makes a change set of it."""
+    describe = operator.aws._on_describe_change_set
+
+    def without(given: dict[str, object]) -> dict[str, object]:
+        return {**describe(given), "Changes": []}
+
+    operator.aws._on_describe_change_set = without
+    operator.configure("\nretention_days: 120\n")
+
+    assert operator.deploy("--plan") == 0
+    assert operator.aws.change_sets == {}
+
+
+def test_codepipeline_needs_a_config_of_the_repository(newcomer: Operator, capsys) -> None:
+    newcomer.configure("\ncicd: {repository: owner/name}\n")
+
+    assert newcomer.deploy("--cicd") == 2
+    assert "CodePipeline deploys a config of the repository" in capsys.readouterr().err
+
+
 def test_a_given_bucket_needs_a_lifecycle_rule_of_its_own_and_the_plan_says_so(operator: Operator) -> None:
     operator.configure("\naws: {bucket: ours}\n")
 

@@ -30,7 +30,6 @@ CHECKS = (
     Check(6, "a repeated ClientRequestToken starts nothing new", service.repeated_token),
     Check(10, "a model package group with versions cannot be deleted", service.group_with_versions),
     Check(13, "a new account runs at most 10 functions at once", service.lambda_concurrency),
-    Check(19, "a new stack adopts what lies there under its names", service.adopted_resources),
     Check(15, "IAM decides as the policies read", service.trigger_rights),
     Check(16, "every mail address has confirmed", service.confirmed_subscriptions),
     Check(17, "CodePipeline deploys a change of the repository", service.codepipeline),

@@ -8,11 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from smoke_findings import Finding, World, held, unknown
 
-from pipelines.aws import stacks
 from pipelines.aws.cloud import error_code, error_message
-from pipelines.aws.stacks import StackRequest
 from pipelines.aws.subscriptions import list_addresses
-from pipelines.aws.watch import Watch
 
 POLL = 15.0
 LONGEST = 1800.0
@@ -167,21 +164,6 @@ def lambda_concurrency(world: World) -> Finding:
     if limit >= 100:
         return unknown(f"this account may run {limit} at once; it is no new one, reserved concurrency works here")
     return held(limit <= 10, f"this account may run {limit} at once")
-
-
-def adopted_resources(world: World) -> Finding:
-    """Review a new stack of one topic that is there already, which nobody makes."""
-    cloud, name = world.desk.cloud, world.scratch
-    topic = cloud.client("sns").create_topic(Name=name)["TopicArn"]
-    made = {"Type": "AWS::SNS::Topic", "DeletionPolicy": "RetainExceptOnCreate", "Properties": {"TopicName": name}}
-    request = StackRequest(name, json.dumps({"Resources": {"Topic": made}}), {}, {})
-    try:
-        reviewed = stacks.propose(cloud, request, True, Watch(world.say, world.pause))
-        actions = [change.action for change in reviewed.changes]
-    finally:
-        cloud.client("cloudformation").delete_stack(StackName=name)
-        cloud.client("sns").delete_topic(TopicArn=topic)
-    return held(actions == ["Import"], f"the review of a stack of it says {actions}")
 
 
 def trigger_rights(world: World) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fake_answers import FakeError
 from fake_aws import FakeAws
 
 from pipelines.aws import stacks
@@ -119,23 +120,22 @@ def test_a_denied_call_says_what_was_done(aws: FakeAws, cloud: Cloud) -> None:
         stacks.read_outputs(cloud, "flights-pipeline")
 
 
-def test_what_an_earlier_stack_left_is_adopted_by_a_new_one_only(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), FakeError("AccessDenied", "not allowed", 403)])
+def test_a_review_that_is_broken_off_leaves_no_change_set(
+    aws: FakeAws, cloud: Cloud, watch: Watch, error: BaseException
+) -> None:
+    """CloudFormation lets none go that it is working out: it is asked again until it does."""
     made(cloud, watch)
-    stacks.propose(cloud, request(days="10"), False, watch)
-
-    asked = [given["ImportExistingResources"] for name, given in aws.calls if name == "CreateChangeSet"]
-    assert asked == [True, False]
-
-
-def test_a_review_that_is_broken_off_leaves_no_change_set(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
-    made(cloud, watch)
-    describe = aws._on_describe_change_set
+    describe, answers = aws._on_describe_change_set, [error, "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"]
 
     def interrupted(given: dict[str, object]) -> dict[str, object]:
-        aws._on_describe_change_set = describe  # type: ignore[method-assign]
-        raise KeyboardInterrupt
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, BaseException):
+            raise answer
+        return {**describe(given), **({"Status": answer} if answer else {})}
 
     aws._on_describe_change_set = interrupted  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises((KeyboardInterrupt, AwsError)):
         stacks.propose(cloud, request(days="10"), False, watch)
     assert aws.change_sets == {}
+    assert answers == []
