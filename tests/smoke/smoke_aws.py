@@ -28,6 +28,7 @@ CHECKS = (
     Check(4, "an empty input prefix fails the job before its code runs", service.empty_prefix, "a job of minutes"),
     Check(5, "the message file becomes the ExitMessage, cut at 1 KB", service.exit_message, "a job of minutes"),
     Check(6, "a repeated ClientRequestToken starts nothing new", service.repeated_token),
+    Check(19, "an execution is listed right after its start", service.listed_at_once),
     Check(10, "a model package group with versions cannot be deleted", service.group_with_versions),
     Check(13, "a new account runs at most 10 functions at once", service.lambda_concurrency),
     Check(15, "IAM decides as the policies read", service.trigger_rights),

@@ -73,6 +73,19 @@ def repeated_token(world: World) -> Finding:
     return held(len(found) == 1, f"two starts with one token gave {len(found)} execution(s)")
 
 
+def listed_at_once(world: World) -> Finding:
+    """Start a pipeline of one Fail step, and list its executions without waiting."""
+    sagemaker, name = world.client("sagemaker"), make_pipeline(world, definition(FAIL))
+    try:
+        token = f"{world.scratch}-listed".rjust(32, "0")
+        made = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken=token)["PipelineExecutionArn"]
+        found = sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
+    finally:
+        remove_pipeline(world)
+    right = made in [summary["PipelineExecutionArn"] for summary in found]
+    return held(right, f"the list right after the start has {len(found)} execution(s)")
+
+
 def job_arguments(world: World, name: str, code: str) -> dict[str, Any]:
     """Return the request of a processing job that runs a line of Python in the processing image."""
     return {

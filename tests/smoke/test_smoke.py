@@ -45,6 +45,11 @@ class Believed(Account):
             self.forget_tokens()
         return super()._on_start_pipeline_execution(given)
 
+    def _on_list_pipeline_executions(self, given: dict[str, Any]) -> dict[str, Any]:
+        if 19 in self.broken_beliefs:
+            return {"PipelineExecutionSummaries": []}
+        return super()._on_list_pipeline_executions(given)
+
     def _on_create_processing_job(self, given: dict[str, Any]) -> dict[str, Any]:
         self.job_requests[given["ProcessingJobName"]] = given
         return {"ProcessingJobArn": f"arn:aws:sagemaker:{REGION}:{NUMBER}:processing-job/{given['ProcessingJobName']}"}
@@ -199,7 +204,7 @@ def test_nothing_that_a_check_made_is_left(operator, capsys) -> None:
     assert {package["ModelApprovalStatus"] for package in aws.packages} == {"Rejected"}
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 17, 18])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 17, 18, 19])
 def test_an_assumption_that_does_not_hold_is_named_and_fails_the_command(operator, capsys, number: int) -> None:
     operator.aws.broken_beliefs = {number}
 
