@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import statistics
 import subprocess
@@ -64,8 +65,10 @@ def tracked(*patterns: str) -> list[Path]:
 def unpacked(patterns: Sequence[str]) -> list[Path]:
     """Return the files below the root but for what git ignores: CodePipeline hands over a checkout without `.git`."""
     ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()]
-    paths = (path for path in ROOT.rglob("*") if path.is_file())
-    kept = (p for p in paths if not any(fnmatch(part, i) for part in p.relative_to(ROOT).parts for i in ignored))
+    kept = []
+    for folder, inside, files in os.walk(ROOT):
+        inside[:] = [name for name in inside if not any(fnmatch(name, pattern) for pattern in ignored)]
+        kept += [Path(folder, name) for name in files if not any(fnmatch(name, pattern) for pattern in ignored)]
     return sorted(path for path in kept if any(fnmatch(shown(path), pattern) for pattern in patterns))
 
 
