@@ -121,8 +121,6 @@ def _connect(chosen: Settings, outside: Outside) -> Cloud:
     try:
         return outside.connect(chosen.aws.region, chosen.aws.account)
     except AwsError as error:
-        if "--local" in str(error):
-            raise
         raise AwsError(f"{error}; or work on this machine with --local", error.code) from error
 
 

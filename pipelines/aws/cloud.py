@@ -92,7 +92,7 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except _NO_CREDENTIALS as error:
-        advice = "give some with AWS_PROFILE or `aws configure`, or run on this machine with --local"
+        advice = "give some with AWS_PROFILE or `aws configure`"
         raise AwsError(f"{doing}: no AWS credentials found ({error}); {advice}", NO_CREDENTIALS) from error
     except _LOGGED_OUT as error:
         raise AwsError(f"{doing}: {error}; log in again, such as with `aws sso login`", NO_CREDENTIALS) from error
