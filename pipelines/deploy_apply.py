@@ -56,8 +56,7 @@ def review(cloud: Cloud, plan: StackPlan, bucket: str | None, outside: Outside) 
         return Reviewed(plan)
     request = _placed(cloud, plan.request, bucket)
     change_set = stacks.propose(cloud, request, False, outside.watch)
-    if not change_set.changes:
-        stacks.discard(cloud, change_set)  # tags or outputs alone, or nothing at all
+    if change_set is None:
         return Reviewed(replace(plan, same=True))
     return Reviewed(replace(plan, changes=change_set.changes), change_set)
 

@@ -37,7 +37,8 @@ def stack_lines(plan: StackPlan) -> list[str]:
         return [f"{name}: {NOTHING}"]
     if not plan.new:
         rows = [(c.action, c.resource, c.kind, _replacement(c.replacement)) for c in plan.changes]
-        return _section(f"{name}: {len(rows)} changes", [*_parameter_lines(plan), *textgrid.lines(rows)])
+        what = f"{len(rows)} changes" if rows else "outputs or tags alone change"
+        return _section(f"{name}: {what}", [*_parameter_lines(plan), *textgrid.lines(rows)])
     made = template.resources(plan.request.template)
     return _section(f"{name}: new, up to {len(made)} resources", textgrid.lines(list(made.items())))
 

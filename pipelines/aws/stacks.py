@@ -78,7 +78,7 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """What a request would change, not yet carried out; without changes there is no change set any more."""
+    """What a request would change, not yet carried out; `changes` is empty where outputs or tags alone would."""
 
     stack: str
     name: str
@@ -122,8 +122,10 @@ def read_template(cloud: Cloud, name: str) -> str:
     return str(found.get("TemplateBody", ""))
 
 
-def propose(cloud: Cloud, request: StackRequest, new: bool, watch: Watch) -> ChangeSet:
+def propose(cloud: Cloud, request: StackRequest, new: bool, watch: Watch) -> ChangeSet | None:
     """Return what a request would change, by a change set that waits to be executed or discarded.
+
+    None is a request that changes nothing: CloudFormation fails its change set, which is removed.
 
     Raises:
         DeployError: the template or a parameter is refused, with CloudFormation's reason.
@@ -154,8 +156,8 @@ def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def _reviewed(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> ChangeSet:
-    """Wait until CloudFormation has worked out the changes; remove the change set if there are none."""
+def _reviewed(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> ChangeSet | None:
+    """Wait until CloudFormation has worked out the changes; remove the change set if it found nothing to do."""
     for _ in watch.polls(f"change set of stack {change_set.stack}", 2.0, 600.0):
         found = _describe(cloud, change_set)
         if found["Status"] == "CREATE_COMPLETE":
@@ -165,7 +167,7 @@ def _reviewed(cloud: Cloud, change_set: ChangeSet, watch: Watch) -> ChangeSet:
     reason = str(found.get("StatusReason", "no reason given"))
     discard(cloud, change_set)
     if any(words in reason for words in _NO_CHANGES):
-        return change_set
+        return None
     raise DeployError(f"stack {change_set.stack}: the change set failed: {reason}")
 
 

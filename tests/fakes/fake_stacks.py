@@ -84,7 +84,8 @@ class FakeStacks(Paged):
         if unknown:
             raise FakeError("ValidationError", f"Parameters: {sorted(unknown)} do not exist in the template")
         changes = _changes(stack, given, text)
-        status = {"Status": "CREATE_COMPLETE"} if changes else {"Status": "FAILED", "StatusReason": NO_CHANGES}
+        made = changes or text != stack["TemplateBody"]  # one of outputs alone has no resource to show
+        status = {"Status": "CREATE_COMPLETE"} if made else {"Status": "FAILED", "StatusReason": NO_CHANGES}
         self.change_sets[name, given["ChangeSetName"]] = {**status, "changes": changes, "given": given, "text": text}
         return {"Id": f"arn:aws:cloudformation:{REGION}:{NUMBER}:changeSet/{given['ChangeSetName']}/1"}
 
@@ -175,16 +176,24 @@ class FakeStacks(Paged):
 
 
 def _changes(stack: dict[str, Any], given: dict[str, Any], text: str) -> list[dict[str, Any]]:
-    """Return what a request changes: resources of the template; all of them where parameters or tags differ."""
+    """Return which resources a request changes: all of them where parameters, tags or anything but outputs differs."""
     old, new = template.resources(stack["TemplateBody"]), template.resources(text)
     before, after = ({p["ParameterKey"]: p["ParameterValue"] for p in d.get("Parameters", [])} for d in (stack, given))
-    same = before == after and stack["Tags"] == given.get("Tags", []) and stack["TemplateBody"] == text
+    same = (
+        before == after
+        and stack["Tags"] == given.get("Tags", [])
+        and _without_outputs(stack["TemplateBody"]) == _without_outputs(text)
+    )
     kept = [] if same else [name for name in new if name in old]
     return [
         *(_change("Add", name, new[name]) for name in new if name not in old),
         *({**_change("Modify", name, new[name]), "Replacement": "False"} for name in kept),
         *(_change("Remove", name, old[name]) for name in old if name not in new),
     ]
+
+
+def _without_outputs(text: str) -> str:
+    return text.partition("\nOutputs:")[0].rstrip()
 
 
 def _resources(text: str, action: str) -> list[dict[str, Any]]:

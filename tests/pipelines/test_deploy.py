@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deploy_calls import (
@@ -22,6 +23,7 @@ from deploy_calls import (
     new_account,
 )
 from fake_aws import FakeAws
+from fake_stacks import NO_CHANGES
 
 from lambda_trigger.aws_registry import SageMakerRegistry
 from pipelines import release
@@ -399,17 +401,45 @@ def test_images_of_a_pipeline_that_is_there_are_never_removed(operator: Operator
     assert operator.aws.images
 
 
-def test_a_review_without_changes_leaves_no_change_set(operator: Operator) -> None:
+def without_outputs(operator: Operator) -> dict[str, Any]:
+    """Let the account's stack be one of a release that had no outputs yet."""
+    stack: dict[str, Any] = operator.aws.stacks["flights-pipeline"]
+    stack["TemplateBody"] = stack["TemplateBody"].partition("\nOutputs:")[0]
+    return stack
+
+
+def test_a_plan_of_outputs_alone_says_so_and_leaves_no_change_set(operator: Operator) -> None:
     """A change of outputs alone is none of resources, though CloudFormation makes a change set of it."""
-    describe = operator.aws._on_describe_change_set
-
-    def without(given: dict[str, object]) -> dict[str, object]:
-        return {**describe(given), "Changes": []}
-
-    operator.aws._on_describe_change_set = without
-    operator.configure("\nretention_days: 120\n")
+    old = without_outputs(operator)["TemplateBody"]
 
     assert operator.deploy("--plan") == 0
+    assert "stack flights-pipeline: outputs or tags alone change" in operator.shown[0]
+    assert operator.aws.change_sets == {}
+    assert operator.aws.stacks["flights-pipeline"]["TemplateBody"] == old
+
+
+def test_outputs_alone_are_deployed_too(operator: Operator) -> None:
+    without_outputs(operator)
+
+    assert operator.deploy("--json") == 0
+    assert json.loads(operator.shown[0])["stack"] | {"name": ""} == {
+        "name": "",
+        "action": "update",
+        "changes": [],
+        "resources": {},
+    }
+    assert "\nOutputs:" in operator.aws.stacks["flights-pipeline"]["TemplateBody"]
+    assert operator.aws.change_sets == {}
+    assert operator.deploy() == 0
+    assert operator.said[-1] == "nothing to change"
+
+
+def test_a_template_that_cloudformation_finds_the_same_is_no_change(operator: Operator) -> None:
+    operator.aws._on_describe_change_set = lambda given: {"Status": "FAILED", "StatusReason": NO_CHANGES}
+    without_outputs(operator)
+
+    assert operator.deploy() == 0
+    assert operator.said == ["nothing to change"]
     assert operator.aws.change_sets == {}
 
 

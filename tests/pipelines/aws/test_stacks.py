@@ -46,7 +46,9 @@ def watch(said: list[str]) -> Watch:
 
 
 def made(cloud: Cloud, watch: Watch, text: str = ONE) -> stacks.Stack:
-    return stacks.execute(cloud, stacks.propose(cloud, request(text), True, watch), watch)
+    change_set = stacks.propose(cloud, request(text), True, watch)
+    assert change_set is not None
+    return stacks.execute(cloud, change_set, watch)
 
 
 def test_a_stack_that_is_not_there_has_no_outputs(cloud: Cloud) -> None:
@@ -74,16 +76,27 @@ def test_a_change_set_shows_all_pages_of_changes(cloud: Cloud, watch: Watch) -> 
     made(cloud, watch)
     found = stacks.propose(cloud, request(MANY), False, watch)
 
+    assert found is not None
     assert [(c.action, c.resource) for c in found.changes][-1] == ("Remove", "Topic")
     assert len(found.changes) == 6
 
 
 def test_a_change_set_without_changes_is_removed_at_once(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
     made(cloud, watch)
-    found = stacks.propose(cloud, request(), False, watch)
 
-    assert found.changes == ()
+    assert stacks.propose(cloud, request(), False, watch) is None
     assert aws.change_sets == {}
+
+
+def test_a_change_of_outputs_alone_waits_to_be_carried_out(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
+    made(cloud, watch)
+    text = ONE + "Outputs: {Topic: {Value: !Ref Topic}}\n"
+    found = stacks.propose(cloud, request(text), False, watch)
+
+    assert found is not None
+    assert found.changes == ()
+    assert stacks.execute(cloud, found, watch).status == "UPDATE_COMPLETE"
+    assert stacks.read_template(cloud, "flights-pipeline") == text
 
 
 def test_a_failed_stack_names_the_resource_and_its_reason(aws: FakeAws, cloud: Cloud, watch: Watch) -> None:
