@@ -7,6 +7,7 @@ rejected.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 
 from lambda_trigger import evaluation, settings
@@ -20,16 +21,42 @@ from steps import contract
 log = logging.getLogger(__name__)
 
 
+class ThresholdError(Exception):
+    """A threshold is none that a MAE can be compared with."""
+
+
 def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
-    """Judge the models of an execution; return `Rejected` and `VerdictsUri`."""
+    """Judge the models of an execution; return `Rejected` and `VerdictsUri`.
+
+    Raises:
+        StoreError: a model's evaluation is not there.
+        ThresholdError: the threshold is no number above 0.
+    """
     objects = ports_for(context).objects
     chosen = settings.parse(objects.read_text(str(event[contract.KEY_SETTINGS])))
     found = {model.slug: evaluation.read(objects, event, model) for model in chosen.models}
-    verdicts = judge(chosen, found, float(event[contract.KEY_THRESHOLD]), str(event[contract.KEY_EXECUTION]))
+    verdicts = judge(chosen, found, read_threshold(event[contract.KEY_THRESHOLD]), str(event[contract.KEY_EXECUTION]))
     uri = join_uri(event[contract.KEY_OUTPUT], contract.VERDICTS_FILE)
     objects.write_text(uri, verdicts.to_json())
     log.info("rejected %d of %d models", len(verdicts.rejected), len(verdicts.models))
     return {contract.OUT_REJECTED: len(verdicts.rejected), contract.OUT_VERDICTS: uri}
+
+
+def read_threshold(value: Scalar) -> float:
+    """Return an absolute threshold: NaN would let every model pass, as no number is above it.
+
+    Raises:
+        ThresholdError: it is no number above 0 and below the MAE of a failed training.
+    """
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not 0 < number < contract.FAILED_MAE:
+        raise ThresholdError(
+            f"{contract.MAE_THRESHOLD} is {value!r}, expected a number above 0 and below 1e12; start again with one"
+        )
+    return number
 
 
 def judge(chosen: Settings, found: Mapping[str, Evaluation], threshold: float, execution: str) -> Verdicts:
@@ -46,7 +73,7 @@ def judge(chosen: Settings, found: Mapping[str, Evaluation], threshold: float, e
 
 def judge_model(model: Model, found: Evaluation, threshold: float, gate: Gate) -> Verdict:
     """Return the verdict on one model with every reason against it."""
-    limit = _absolute_rule(threshold if model.threshold is None else model.threshold)
+    limit = _absolute_rule(threshold if model.threshold is None else read_threshold(model.threshold))
     ignored = found.status == contract.SKIPPED
     trained = found.status == contract.TRAINED
     reasons = _reasons_against(found, limit, gate) if trained else (_untrained_reason(found),)
@@ -60,8 +87,10 @@ def judge_model(model: Model, found: Evaluation, threshold: float, gate: Gate) -
         baseline_mae=found.baseline_mae,
         improvement=_improvement(found) if trained else None,
         threshold=limit,
-        holdout_rows=found.holdout_rows,
+        holdout_rows=found.holdout_rows or 0,
         reasons=reasons,
+        mae_low=found.mae_low if trained else None,
+        mae_high=found.mae_high if trained else None,
     )
 
 
@@ -76,10 +105,14 @@ def _untrained_reason(found: Evaluation) -> str:
 
 def _reasons_against(found: Evaluation, limit: float | None, gate: Gate) -> tuple[str, ...]:
     reasons = []
-    if found.holdout_rows < gate.min_holdout_rows:
+    if found.holdout_rows is None:
+        reasons.append(f"no count of holdout rows, at least {gate.min_holdout_rows} required")
+    elif found.holdout_rows < gate.min_holdout_rows:
         reasons.append(f"{found.holdout_rows} holdout rows, at least {gate.min_holdout_rows} required")
     if found.mae is None:
         reasons.append("MAE is not a finite number")
+    elif found.mae < 0:
+        reasons.append(f"MAE is {format_number(found.mae)}, and no error is below 0")
     else:
         if limit is not None and not found.mae <= limit:
             reasons.append("MAE " + compare_numbers(found.mae, ">", "threshold", limit))
@@ -105,4 +138,5 @@ def _improvement(found: Evaluation) -> float | None:
     """Return by how many percent the MAE is below the baseline's."""
     if found.mae is None or not found.baseline_mae or found.baseline_mae < 0:
         return None
-    return (found.baseline_mae - found.mae) / found.baseline_mae * 100
+    percent = (found.baseline_mae - found.mae) / found.baseline_mae * 100
+    return percent if math.isfinite(percent) else None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lambda_trigger.summary import ModelSummary, Summary
-from lambda_trigger.text import format_number, format_table, list_names
+from lambda_trigger.text import format_interval, format_number, format_table, list_names
 from lambda_trigger.verdicts import Verdict, Verdicts
 
 
@@ -173,16 +173,18 @@ def _table(ending: tuple[str, str], models: Sequence[tuple[Verdict | ModelSummar
     rows = [
         (
             m.name,
-            *(format_number(figure) for figure in (m.mae, m.threshold, m.baseline_mae)),
+            format_number(m.mae),
+            format_interval(m.mae_low, m.mae_high),
+            format_number(m.threshold),
+            format_number(m.baseline_mae),
             _percent(m.improvement),
             str(count),
             verdict,
         )
         for m, count, verdict in models
     ]
-    return format_table(
-        [("MODEL", "MAE", "THRESHOLD", "BASELINE", "IMPROVEMENT", *ending), *rows], frozenset(range(1, 6))
-    )
+    heads = ("MODEL", "MAE", "95 %", "THRESHOLD", "BASELINE", "IMPROVEMENT", *ending)
+    return format_table([heads, *rows], frozenset(range(1, 7)))
 
 
 def _say_verdict(model: Verdict) -> str:

@@ -25,6 +25,8 @@ class ModelSummary:
     rows: int
     rows_waiting: int
     model_version: int | None
+    mae_low: float | None = None
+    mae_high: float | None = None
 
     @property
     def is_unserved(self) -> bool:
@@ -69,4 +71,6 @@ def _parse_model(name: str, found: Mapping[str, Any]) -> ModelSummary:
         rows=int(found["rows"]),
         rows_waiting=int(found["rows_waiting"]),
         model_version=found["model_version"],
+        mae_low=found.get("mae_low"),
+        mae_high=found.get("mae_high"),
     )

@@ -20,6 +20,11 @@ def format_number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
 
 
+def format_interval(low: float | None, high: float | None) -> str:
+    """Return both ends of an interval in four significant digits, or `-` where there is none."""
+    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+
+
 def compare_numbers(left: float, sign: str, right: str, other: float) -> str:
     """Return `left sign right other` with as many digits as it takes to tell the two apart."""
     shown = format_number(left), format_number(other)

@@ -9,10 +9,16 @@ from typing import Any
 
 from steps import contract
 
+_LATER = ("mae_low", "mae_high")
+"""Figures that verdicts of earlier versions lack."""
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of one model; `improvement` is in percent of the baseline's MAE."""
+    """What the gate says of one model; `improvement` is in percent of the baseline's MAE.
+
+    `mae_low` and `mae_high` are the ends of the MAE's interval, None where none was found.
+    """
 
     name: str
     slug: str
@@ -25,6 +31,8 @@ class Verdict:
     threshold: float | None
     holdout_rows: int
     reasons: tuple[str, ...]
+    mae_low: float | None = None
+    mae_high: float | None = None
 
     @property
     def rejected(self) -> bool:
@@ -78,5 +86,6 @@ def parse(text: str) -> Verdicts:
 
 
 def _parse_verdict(found: Mapping[str, Any]) -> Verdict:
-    values = {name: found[name] for name in Verdict.__dataclass_fields__}
-    return Verdict(**{**values, "reasons": tuple(found["reasons"])})
+    values = {name: found[name] for name in Verdict.__dataclass_fields__ if name not in _LATER}
+    later = {name: found.get(name) for name in _LATER}
+    return Verdict(**{**values, **later, "reasons": tuple(found["reasons"])})

@@ -119,6 +119,8 @@ def _verdict_models(verdicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _model(found: Mapping[str, Any], served_by: str | None) -> dict[str, Any]:
     return {
         "mae": found.get("mae"),
+        "mae_low": found.get("mae_low"),
+        "mae_high": found.get("mae_high"),
         "baseline_mae": found.get("baseline_mae"),
         "threshold": found.get("threshold"),
         "improvement": found.get("improvement"),
@@ -185,9 +187,9 @@ def next_command(failed: str, origin: Origin, hint: str) -> str:
 
 
 def _model_lines(result: Result) -> list[str]:
-    heads = ("model", "MAE", "threshold", "baseline", "better by", "gate", "served by", "rows")
+    heads = ("model", "MAE", "95 %", "threshold", "baseline", "better by", "gate", "served by", "rows")
     rows = [heads, *(_row(name, model) for name, model in result.models.items())]
-    return textgrid.lines(rows, right=(1, 2, 3, 4, 7))
+    return textgrid.lines(rows, right=(1, 2, 3, 4, 5, 8))
 
 
 def _row(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
@@ -195,6 +197,7 @@ def _row(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         _number(model["mae"]),
+        _interval(model["mae_low"], model["mae_high"]),
         _number(model["threshold"]),
         _number(model["baseline_mae"]),
         "-" if model["improvement"] is None else f"{model['improvement']:.1f} %",
@@ -206,6 +209,10 @@ def _row(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None or abs(value) >= contract.UNLIMITED_MAE else f"{value:.4g}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
 
 
 def unknown_execution(root: Path, execution: str) -> str:

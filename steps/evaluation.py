@@ -17,6 +17,7 @@ from steps import contract, job
 from steps.moments import Moments
 
 if TYPE_CHECKING:
+    from steps.interval import Interval
     from steps.scoring import Floats
 
 AUTOGLUON = "autogluon.tabular"
@@ -24,13 +25,17 @@ AUTOGLUON = "autogluon.tabular"
 
 @dataclass(frozen=True)
 class Measured:
-    """Errors of a model on the holdout, beside those of predicting the median label of the training rows."""
+    """Errors of a model on the holdout, beside those of predicting the median label of the training rows.
+
+    MAE and baseline are finite; RMSE is None where squares are too large for a number.
+    """
 
     rows: int
     mae: float
-    rmse: float
+    rmse: float | None
     r2: float | None
     baseline_mae: float
+    mae_interval: Interval | None = None
 
 
 @dataclass
@@ -55,18 +60,28 @@ class Errors:
         """Return the errors over all rows added; R2 is None when the labels do not vary.
 
         Raises:
-            StepError: there were no rows, which measure nothing.
+            StepError: there were no rows, or labels beyond what can be summed: they measure nothing.
         """
         rows, spread = self.labels.rows, self.labels.spread
         if not rows:
             raise job.StepError("no holdout rows to measure a model on: give it more rows")
+        for figure, total in (("the MAE", self.absolute), ("the median predictor's MAE", self.naive)):
+            if not math.isfinite(total):
+                raise job.StepError(
+                    f"{figure} on {rows:,} holdout rows is not a finite number: look for labels that are infinite or "
+                    "huge, or give the label in another unit"
+                )
         return Measured(
             rows=rows,
             mae=self.absolute / rows,
-            rmse=math.sqrt(self.squared / rows),
-            r2=1.0 - self.squared / spread if spread > 0 else None,
+            rmse=_finite(math.sqrt(self.squared / rows)),
+            r2=_finite(1.0 - self.squared / spread) if 0 < spread < math.inf else None,
             baseline_mae=self.naive / rows,
         )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def skipped(model: Mapping[str, Any], reason: str) -> dict[str, Any]:
@@ -97,6 +112,7 @@ def trained(model: Mapping[str, Any], measured: Measured, facts: Mapping[str, An
         "status": contract.TRAINED,
         "holdout_rows": measured.rows,
         "baseline": {"name": "median predictor", "mae": measured.baseline_mae},
+        "mae_interval": measured.mae_interval.as_json() if measured.mae_interval else None,
         **facts,
     }
     return _evaluation(model, found, _metrics(measured.mae, measured.rmse, measured.r2))
@@ -112,6 +128,7 @@ def _evaluation(model: Mapping[str, Any], facts: Mapping[str, Any], metrics: Map
         "reason": None,
         "transient": False,
         "baseline": {"name": "median predictor", "mae": None},
+        "mae_interval": None,
         "holdout_rows": 0,
         "train_rows": 0,
         "artifact": None,

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pyarrow.parquet
 
 from steps import contract, failure, job, scoring
 from steps.evaluation import Errors, Measured
+from steps.interval import Bootstrap
 
 log = logging.getLogger(__name__)
 
@@ -77,19 +78,21 @@ def measure(predictor: scoring.Predictor, holdout: Holdout, baseline: float) -> 
     """Score the holdout in batches; memory does not grow with it.
 
     Raises:
-        StepError: the predictor cannot score these rows.
+        StepError: the predictor cannot score these rows, or its errors are no finite number.
     """
     rows = scoring.count_rows(holdout.parts)
     kept = choose(rows, PREDICTION_ROWS, holdout.seed)
     sampled = choose(rows, SAMPLE_ROWS, holdout.seed + 1)
-    errors, seconds = Errors(baseline), 0.0
+    errors, bootstrap, seconds = Errors(baseline), Bootstrap(), 0.0
     predictions, samples = [], []
     for scored in _scored(predictor, holdout):
-        errors.add(scored.actual, scored.predicted)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told by the sums
+            errors.add(scored.actual, scored.predicted)
+            bootstrap.add(abs(scored.predicted - scored.actual))
         seconds += scored.seconds
         predictions.append(_predictions(scored, kept, holdout))
         samples.append(_taken(scored, sampled).select([*holdout.columns, holdout.label]))
-    total = errors.result()
+    total = replace(errors.result(), mae_interval=bootstrap.interval(holdout.seed))
     table = pa.concat_tables(samples)
     return Measurement(
         errors=total,

@@ -28,7 +28,7 @@ class Moments:
         mean = float(values.mean())
         total = self.rows + rows
         difference = mean - self.mean
-        self.spread += float(((values - mean) ** 2).sum()) + difference**2 * self.rows * rows / total
+        self.spread += float(((values - mean) ** 2).sum()) + difference * difference * self.rows * rows / total
         self.mean += difference * rows / total
         self.rows = total
 

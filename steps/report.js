@@ -83,14 +83,17 @@
       marker: { symbol, color: colour(ink), size: 13, line: { width: 3, color: colour(ink) } },
       hovertemplate: `%{text}<br>${name} %{x:.4~g}<extra></extra>`,
     });
+    const arm = (model, key) => (known(model[key]) && scaled(model, model.mae) !== null ? Math.abs(scaled(model, model[key]) - scaled(model, model.mae)) : 0);
     const bars = {
-      type: "bar", orientation: "h", name: "MAE", y: places, x: shown.map((model) => scaled(model, model.mae)), text: names,
+      type: "bar", orientation: "h", name: "MAE",
+      error_x: { type: "data", symmetric: false, array: shown.map((model) => arm(model, "high")), arrayminus: shown.map((model) => arm(model, "low")),
+        color: colour("ink"), thickness: 1.5, width: 3, visible: shown.some((model) => known(model.high)) }, y: places, x: shown.map((model) => scaled(model, model.mae)), text: names,
       textposition: "none", hovertemplate: "%{text}<br>MAE %{x:.4~g}<extra></extra>", width: 0.6,
       marker: { color: shown.map((model) => colour(model.tone === "bad" ? "bar-bad" : "bar")) },
     };
     const missing = overview.length - measured.length;
     byId("mae-note").textContent = [
-      "Bar: MAE on held-out rows, red where the gate rejected it. Shorter is better.",
+      "Bar: MAE on held-out rows with its 95% interval (bootstrap over rows), red where the gate rejected it. Shorter is better.",
       only(shown, measured, "nearest to or beyond their baseline"),
       missing ? `${figure(missing)} without a measured MAE.` : "",
     ].join(" ");

@@ -76,6 +76,12 @@ def figure(value: float | None) -> str:
     return f"{value:.4g}"
 
 
+def interval(verdict: Json) -> str:
+    """Return both ends of the MAE's interval for people, nothing where it is not known."""
+    low, high = verdict.get("mae_low"), verdict.get("mae_high")
+    return "" if low is None or high is None else f"{figure(low)} to {figure(high)}"
+
+
 def percent(value: float | None) -> str:
     """Return a percentage with one decimal, a dash for none."""
     return _ABSENT if value is None else f"{value:,.1f}%"
@@ -205,6 +211,7 @@ def _row(model: summary.Model) -> dict[str, Any]:
         "served": model.source,
         "why": "" if model.why == "; ".join(against) else model.why,  # said once, beside the verdict
         "version": model.inference.get("version"),
+        "interval": interval(verdict),
         "numbers": [
             *(verdict.get(key) for key in ("mae", "threshold", "baseline_mae")),
             verdict.get("improvement"),
@@ -221,6 +228,8 @@ def _overview(model: summary.Model) -> dict[str, Any]:
         "name": model.name,
         "tone": verdict_of(model)[1],
         "mae": model.verdict.get("mae"),
+        "low": model.verdict.get("mae_low"),
+        "high": model.verdict.get("mae_high"),
         "threshold": model.verdict.get("threshold"),
         "baseline": model.verdict.get("baseline_mae"),
         "fit": _seconds(model.evaluation.get("fit_seconds")),
@@ -270,6 +279,7 @@ def _facts(model: summary.Model) -> list[tuple[str, str]]:
     measured = {key: (metrics.get(key) or {}).get("value") if _is_trained(model) else None for key in ("rmse", "r2")}
     return [
         ("Best model", str(model.evaluation.get("best_model") or _ABSENT)),
+        ("MAE, 95% interval", interval(model.verdict) or _ABSENT),
         ("RMSE", figure(measured["rmse"])),
         ("R²", figure(measured["r2"])),
         ("Training rows", figure(model.evaluation.get("train_rows"))),

@@ -17,6 +17,7 @@ SUCCEEDED = "Succeeded"
 DEGRADED = "Degraded"
 _NAMED = 3
 """Segments that a sentence names before it says how many more there are."""
+_FIGURES = ("mae", "mae_low", "mae_high", "baseline_mae", "improvement", "threshold", "holdout_rows")
 
 Json = Mapping[str, Any]
 
@@ -149,7 +150,7 @@ def _model(model: Model) -> dict[str, Any]:
     verdict, inference, evaluation = model.verdict, model.inference, model.evaluation
     return {
         "slug": model.slug,
-        **{key: verdict.get(key) for key in ("mae", "baseline_mae", "improvement", "threshold", "holdout_rows")},
+        **{key: verdict.get(key) for key in _FIGURES},
         "accepted": bool(verdict.get("accepted")),
         "reasons": list(verdict.get("reasons") or ()),
         "served_by": model.source,

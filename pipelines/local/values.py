@@ -153,6 +153,8 @@ def _json_get(body: Mapping[str, Any], scope: Scope) -> Scalar:
             raise ExecutionError(f"{uri} has nothing at the path {body['Path']!r}") from None
     if not isinstance(value, str | int | float):
         raise ExecutionError(f"{uri} has no text, number or boolean at the path {body['Path']!r}")
+    if isinstance(value, float) and not math.isfinite(value):  # json reads NaN, which JSON does not have
+        raise ExecutionError(f"{uri} has {value} at the path {body['Path']!r}, expected a finite number")
     return value
 
 

@@ -73,7 +73,8 @@ def test_the_mail_of_a_started_run_names_data_and_models_in_the_peoples_time_zon
 def test_the_mail_of_the_trainings_has_a_table_and_every_reason(desk: Desk) -> None:
     desk.configure(thresholds={"LGA": 30.0})
     for slug, mae in {"EWR": 31.0, "JFK": 10.0, "LGA": 25.0}.items():
-        desk.train(slug, mae=mae, baseline=40.0)
+        interval = {"low": 0.98 * mae, "high": 1.03 * mae} if slug == "EWR" else None
+        desk.train(slug, mae=mae, baseline=40.0, mae_interval=interval)
     names = ["EWR", "JFK", "LGA"]
     judge.handler(desk.event(names, Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
 
@@ -82,8 +83,8 @@ def test_the_mail_of_the_trainings_has_a_table_and_every_reason(desk: Desk) -> N
     text = body(desk)
     assert "flights: the gate rejected 1 of 3 models (EWR)" in text
     table = [line.split() for line in text.splitlines() if line.startswith(("MODEL", "EWR  ", "LGA  "))]
-    assert table[1] == ["EWR", "31", "20", "40", "22.5", "%", "100", "REJECTED"]
-    assert table[2] == ["LGA", "25", "30", "40", "37.5", "%", "100", "accepted"]
+    assert table[1] == ["EWR", "31", "30.38", "to", "31.93", "20", "40", "22.5", "%", "100", "REJECTED"]
+    assert table[2] == ["LGA", "25", "-", "30", "40", "37.5", "%", "100", "accepted"]
     assert "EWR: MAE 31 > threshold 20" in text
 
 

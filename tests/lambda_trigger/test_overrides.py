@@ -47,6 +47,28 @@ def test_what_is_accepted_is_accepted_by_a_strict_service_too(values: dict[str, 
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        *("MaeThreshold: .nan", "MaeThreshold: .inf", "MaeThreshold: -1", "MaeThreshold: 0", "MaeThreshold: nan"),
+        *(
+            '{"MaeThreshold": NaN}',
+            '{"MaeThreshold": -Infinity}',
+            '{"MaeThreshold": 1e999}',
+            '{"MaeThreshold": "1e12"}',
+        ),
+        *("MaeThreshold: yes", "MaeThreshold:", "MaeThreshold: [5]"),
+    ],
+)
+def test_a_threshold_that_no_mae_can_be_compared_with_is_refused(body: str) -> None:
+    read, problems = overrides.read(body.encode())
+
+    assert not problems
+    _, problems = overrides.check(read.values, LIMITS)
+    assert len(problems) == 1
+    assert problems[0].startswith("MaeThreshold: ")
+
+
+@pytest.mark.parametrize(
     ("name", "value", "text"),
     [
         ("MaeThreshold", 12, "12.0"),

@@ -42,6 +42,10 @@ def test_values_are_converted_and_defaults_filled_in() -> None:
     [
         ({"MaeThreshold": "0"}, "above 0"),
         ({"MaeThreshold": "1e12"}, "above 0"),
+        ({"MaeThreshold": "-3"}, "above 0"),
+        ({"MaeThreshold": "nan"}, "expected Float"),
+        ({"MaeThreshold": "-inf"}, "expected Float"),
+        ({"MaeThreshold": float("nan")}, "expected Float"),
         ({"TrainTimeLimitSeconds": "0"}, "above 0"),
         ({"TrainTimeLimitSeconds": "100000"}, "instances.train.max_runtime"),
         ({"MaeTreshold": "3"}, "MaeThreshold"),

@@ -14,6 +14,8 @@ from pipelines.local.engine import StepRecord
 MODEL = {
     "name": "東京",
     "mae": 10.0,
+    "mae_low": 9.51,
+    "mae_high": 10.62,
     "baseline_mae": 25.0,
     "threshold": 20.0,
     "improvement": 60.0,
@@ -77,7 +79,18 @@ def test_the_table_shows_the_version_of_a_default_and_why_a_model_was_rejected(t
 
     assert "default v3" in shown
     assert "60.0 %" in shown
+    assert "10  9.51 to 10.62         20" in shown
     assert "MAE 31 > threshold 20" in rejected
+
+
+def test_results_of_an_earlier_version_have_no_interval(tmp_path: Path) -> None:
+    old = {key: value for key, value in MODEL.items() if key not in ("mae_low", "mae_high")}
+    outcome = published(tmp_path, {**SUMMARY, "models": {"東京": old}}, None)
+
+    result = results.collect(workspace(tmp_path), origin(), outcome)
+
+    assert (result.models["東京"]["mae_low"], result.models["東京"]["mae_high"]) == (None, None)
+    assert " 10     -         20" in results.as_table(result)
 
 
 def test_a_failed_execution_shows_the_command_to_go_on_with(tmp_path: Path) -> None:

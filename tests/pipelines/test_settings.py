@@ -130,6 +130,12 @@ def test_a_value_of_the_wrong_type_or_form_is_reported_in_plain_words(changes: d
     assert problem in found[0]
 
 
+@pytest.mark.parametrize("key", ["max_baseline_ratio", "min_holdout_rows"])
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "1", True])
+def test_a_rule_of_the_gate_is_a_finite_number_above_0(key: str, value: object) -> None:
+    assert any(f"gate.{key}" in problem for problem in problems_of(config(gate={key: value})))
+
+
 @pytest.mark.parametrize("mae", [0, -1, 0.0, 1e12, 1e13, float("inf"), float("nan"), "20", True])
 def test_a_threshold_that_no_mae_could_meet_or_miss_is_refused(mae: object) -> None:
     (problem,) = problems_of(config(gate={"mae": mae}))

@@ -148,6 +148,8 @@ def _verdict(sample: Sample, holdout_rows: int) -> dict[str, Any]:
         "accepted": sample.accepted,
         "ignored": sample.status == contract.SKIPPED,
         "mae": sample.mae,
+        "mae_low": sample.mae and 0.95 * sample.mae,
+        "mae_high": sample.mae and 1.07 * sample.mae,
         "baseline_mae": sample.baseline,
         "improvement": better,
         "threshold": sample.threshold,

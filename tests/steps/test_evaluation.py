@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from steps import contract, evaluation, job
 from steps.evaluation import Errors
+from steps.interval import Interval
 from steps.moments import Moments
 
 EWR = {"name": "C (all)", "slug": "C-all"}
@@ -59,6 +61,35 @@ def test_a_constant_label_has_no_r2_and_a_baseline_of_zero() -> None:
     assert (found.r2, found.baseline_mae, found.mae) == (None, 0.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("actual", "predicted", "baseline", "figure"),
+    [
+        ([np.inf, 1.0], [1.0, 1.0], 0.0, "the MAE on 2 holdout rows"),
+        ([1e308, 1e308], [-1e308, -1e308], 1e308, "the MAE on 2 holdout rows"),
+        ([1.0, 1.0], [1.0, 2.0], np.nan, "the median predictor's MAE on 2 holdout rows"),
+        ([1.0, 1.0], [1.0, 2.0], np.inf, "the median predictor's MAE on 2 holdout rows"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_errors_that_are_no_finite_number_are_refused(
+    actual: list[float], predicted: list[float], baseline: float, figure: str
+) -> None:
+    errors = Errors(baseline)
+    errors.add(np.array(actual), np.array(predicted))
+    with pytest.raises(job.StepError, match=f"{figure} is not a finite number"):
+        errors.result()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_squares_too_large_for_a_number_leave_out_rmse_and_r2_only() -> None:
+    errors = Errors(baseline=0.0)
+    for sign in (1, -1):  # the second batch merges means and spreads that are out of range when squared
+        errors.add(np.array([1e200, 2e200]) * sign, np.array([0.0, 0.0]))
+    found = errors.result()
+    assert (found.mae, found.rmse, found.r2) == (pytest.approx(1.5e200), None, None)
+    assert contract.to_json(evaluation.trained(EWR, found, {}))
+
+
 def test_no_rows_measure_nothing() -> None:
     with pytest.raises(job.StepError, match="no holdout rows"):
         Errors(baseline=0.0).result()
@@ -75,7 +106,15 @@ def test_an_evaluation_has_sagemakers_form_with_the_mae_where_conditions_look() 
     assert (found["model"], found["slug"], found["format"]) == ("C (all)", "C-all", contract.FORMAT)
     assert found["baseline"] == {"name": "median predictor", "mae": 1.5}
     assert (found["holdout_rows"], found["train_rows"]) == (2, 7)
+    assert found["mae_interval"] is None
     assert contract.to_json(found)
+
+
+def test_an_evaluation_tells_the_interval_of_its_mae() -> None:
+    errors = Errors(baseline=0.0)
+    errors.add(np.array([1.0, 2.0]), np.array([2.0, 2.0]))
+    found = evaluation.trained(EWR, replace(errors.result(), mae_interval=Interval(0.25, 0.75)), {})
+    assert found["mae_interval"] == {"low": 0.25, "high": 0.75, "level": 0.95, "samples": 1000, "method": "bootstrap"}
 
 
 def test_failed_and_skipped_have_the_same_keys_as_trained() -> None:

@@ -73,6 +73,17 @@ def test_errors_are_those_of_the_whole_holdout(tmp_path: Path) -> None:
     assert found.errors.mae == pytest.approx(np.abs(labels - 15).mean())
     assert found.errors.baseline_mae == pytest.approx(np.abs(labels - 10).mean())
     assert found.rows_per_second > 0
+    assert found.errors.mae_interval is not None
+    assert found.errors.mae_interval.low < found.errors.mae < found.errors.mae_interval.high
+
+
+def test_labels_that_are_infinite_measure_nothing_and_warn_of_nothing(tmp_path: Path) -> None:
+    given = holdout(tmp_path, 20)
+    table = pq.read_table(given.parts[0]).to_pandas()
+    table.loc[3, prepared_rows.LABEL] = float("inf")
+    table.to_parquet(given.parts[0])
+    with pytest.raises(job.StepError, match="the MAE on 20 holdout rows is not a finite number"):
+        measurement.measure(FakePredictor(), given, baseline=0.0)
 
 
 def test_predictions_come_with_id_and_label_in_order(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def test_a_run_served_by_defaults_says_so_in_its_first_lines(tmp_path: Path, mon
 
 def test_the_table_tells_verdict_figures_and_who_served_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = render(tmp_path, monkeypatch).text()
-    assert "EWR passed 9.87 20 25.4 61.1% fresh passed the gate 400 300" in text
-    assert "JFK rejected MAE 31.0 > threshold 20 MAE 31.0 does not beat the baseline 24.1 31 20 24.1 -28.6%" in text
+    assert "EWR passed 9.87 9.376 to 10.56 20 25.4 61.1% fresh passed the gate 400 300" in text
+    assert "JFK rejected MAE 31.0 > threshold 20 MAE 31.0 does not beat the baseline 24.1 31 29.45" in text
     assert "default version 3 rejected by the gate: MAE 31.0 > threshold 20" in text
     assert "LGA failed AutoGluon could not train on 1 rows (ValueError) – 20 – – skipped no approved default" in text
 
@@ -169,6 +169,19 @@ def test_a_detail_holds_what_its_charts_and_tables_show(tmp_path: Path, monkeypa
     assert detail["unseen"] == [["dest", 0.02]]
     assert detail["nulls"] == [["wind_speed", 0.02, 0.31]]
     assert detail["notes"] == ["dest: 2.0% unseen categories"]
+
+
+def test_the_interval_of_the_mae_is_shown_and_its_column_still_sorts_by_the_mae(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = render(tmp_path, monkeypatch)
+    assert '<td class="number" data-value="9.87">9.87<small>9.376 to 10.56</small></td>' in page.html
+    assert '<td class="number" data-value="">–</td>' in page.html
+    shown = page.embedded("overview")
+    assert (shown[0]["low"], shown[0]["high"]) == pytest.approx((9.3765, 10.5609))
+    assert (shown[2]["low"], shown[2]["high"]) == (None, None)
+    assert ["MAE, 95% interval", "9.376 to 10.56"] in page.embedded("detail-0")["facts"]
+    assert ["MAE, 95% interval", "–"] in page.embedded("detail-2")["facts"]
 
 
 def test_a_default_served_models_detail_says_whose_holdout_it_shows(

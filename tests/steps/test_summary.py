@@ -17,6 +17,7 @@ def model(name: str, source: str = contract.FRESH, rows: int = 10, **changes: An
         "ignored": changes.get("ignored", False),
         "status": contract.TRAINED,
         "mae": 31.0,
+        "mae_low": 29.5,
         "baseline_mae": 40.0,
         "improvement": 22.5,
         "threshold": 20.0,
@@ -105,7 +106,7 @@ def test_the_summary_tells_models_by_name_gate_and_data() -> None:
         **{"slug": "C (all)", "mae": 31.0, "baseline_mae": 40.0, "improvement": 22.5, "threshold": 20.0},
         **{"accepted": True, "reasons": [], "served_by": "fresh", "why": "passed", "rows": 10, "rows_waiting": 0},
         **{"model_version": None, "holdout_rows": 5, "train_rows": 20, "status": "trained", "reason": None},
-        **{"autogluon_version": None, "warnings": None},
+        **{"autogluon_version": None, "warnings": None, "mae_low": 29.5, "mae_high": None},
     }
     assert found["gate"] == {"passed": True, "threshold": 20.0, "max_baseline_ratio": 1.0, "min_holdout_rows": 1}
     assert (found["rows"], found["predict_rows"], found["execution"]) == (20, 30, "x1")

@@ -41,6 +41,37 @@ def scope(document: Any = None) -> Scope:
     )
 
 
+GATE = compare("LessThanOrEqualTo", json_get("Train", "E", "regression_metrics.mae.value"), 20.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "nothing at the path"),
+        ('{"regression_metrics": null}', "nothing at the path"),
+        ('{"regression_metrics": {"mae": {}}}', "nothing at the path"),
+        ('{"regression_metrics": {"mae": {"value": null}}}', "no text, number or boolean"),
+        ('{"regression_metrics": {"mae": {"value": [1]}}}', "no text, number or boolean"),
+        ('{"regression_metrics": {"mae": {"value": "12"}}}', "cannot compare a text with a number"),
+        ('{"regression_metrics": {"mae": {"value": true}}}', "cannot compare a boolean with a number"),
+        ('{"regression_metrics": {"mae": {"value": NaN}}}', "has nan at the path"),
+        ('{"regression_metrics": {"mae": {"value": -Infinity}}}', "has -inf at the path"),
+        ('{"regression_metrics": {"mae": {"value": -1e999}}}', "has -inf at the path"),
+        ("[]", "nothing at the path"),
+        ("3", "nothing at the path"),
+    ],
+)
+def test_a_gate_whose_mae_is_no_finite_number_fails_its_step_and_never_passes(text: str, said: str) -> None:
+    with pytest.raises(ExecutionError, match=said):
+        evaluate(GATE, scope(json.loads(text)))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", float("nan"), float("inf"), "1e999"])
+def test_a_parameter_is_a_finite_number(value: Any) -> None:
+    with pytest.raises(ParameterError, match=r"'Limit' is .* expected Float"):
+        parameter_values(DEFINITION, {"Uri": "x", "Limit": value})
+
+
 def test_texts_of_a_command_line_become_the_declared_types() -> None:
     given_values = {"Uri": "s3://x/", "Count": "7", "Limit": "2", "Flag": "True", "Policy": "per_model"}
     found = parameter_values(DEFINITION, given_values)
