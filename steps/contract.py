@@ -149,6 +149,9 @@ REGISTRY_DIR = "registry"
 MANIFEST_FILE = "manifest.json"
 """The same list with etag and size, against which the step checks what it got."""
 
+SAMPLE_ROWS = 10_000
+"""Rows of a model, at most, on which the points of its number columns in `profile.json` rest."""
+
 # Columns that the prepare steps add
 ROW = "__row__"
 """Position of a row in the prediction files as listed (0-based), the order of the published predictions."""

@@ -1,7 +1,8 @@
 """Statistics of one model's columns, gathered while its rows are written, chunk by chunk in bounded memory.
 
 Chunks depend on the model's own rows only, so the same rows give the same bytes whatever the other segments hold and
-however many threads there are. Holds no cell but category names, ranges of numbers and the label's distribution.
+however many threads there are. Holds no cell but category names, ranges and points of numbers and the label's
+distribution. CheckData compares the profile of a model's training rows with that of its rows to predict.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute
 
 from steps import schema
+from steps.sample import RowSample
 from steps.schema import Column, ModelColumn
+
+pc: Any = pyarrow.compute  # pyarrow has type information for a part of itself only
 
 BINS = 20
 TOP = 20
@@ -67,7 +72,8 @@ class ColumnSummary:
         self.rows = 0
         self.nulls = 0
         self._numbers = NumberSummary()
-        self._counts: Counter[str] | None = Counter()
+        self._counts: Counter[str] = Counter()
+        self._others = 0
         self._times: list[Any] = []
 
     def add(self, values: pa.ChunkedArray) -> None:
@@ -85,14 +91,13 @@ class ColumnSummary:
             self._numbers.add(values.to_numpy())
 
     def _count(self, values: pa.ChunkedArray) -> None:
-        """Count categories, and give up for good once there are too many to keep."""
-        if self._counts is None:
-            return
+        """Count categories; of a column of too many only those that came first, the rows of the others together."""
         found = values.value_counts()
-        if len(found) <= schema.CATEGORY_LIMIT:
-            self._counts.update({entry["values"]: entry["counts"] for entry in found.to_pylist()})
-        if max(len(found), len(self._counts)) > schema.CATEGORY_LIMIT:
-            self._counts = None
+        known = pc.is_in(found.field("values"), value_set=pa.array(list(self._counts), pa.string())).to_numpy(False)
+        new = np.flatnonzero(~known)[: schema.CATEGORY_LIMIT - len(self._counts)]
+        kept = found.take(pa.array(np.concatenate([np.flatnonzero(known), new]))).to_pylist()
+        self._counts.update({entry["values"]: entry["counts"] for entry in kept})
+        self._others += len(values) - sum(entry["counts"] for entry in kept)
 
     @property
     def null_rate(self) -> float:
@@ -101,8 +106,8 @@ class ColumnSummary:
 
     def to_column(self) -> ModelColumn:
         """Return the column as the model's schema lists it."""
-        is_listed = self.column.kind == schema.TEXT and self._counts is not None
-        categories = tuple(sorted(self._counts or ())) if is_listed else None
+        is_listed = self.column.kind == schema.TEXT and not self._others
+        categories = tuple(sorted(self._counts)) if is_listed else None
         return ModelColumn(self.column.name, self.column.kind, self.null_rate, categories)
 
     def to_json(self) -> dict[str, Any]:
@@ -113,30 +118,46 @@ class ColumnSummary:
             return {**found, "min": low, "max": high}
         if self.column.kind != schema.TEXT:
             return {**found, **self._numbers.to_json()}
-        if self._counts is not None:
-            ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
-            found["top"] = dict(ordered[:TOP])
-        return found
+        return {**found, **self._categories_json()}
+
+    def _categories_json(self) -> dict[str, Any]:
+        ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        top = {} if self._others else {"top": dict(ordered[:TOP])}
+        return {**top, "counts": dict(self._counts), "others": self._others}
 
 
 class Profile:
-    """Summaries of all feature columns of one model, and of its label where there is one."""
+    """Summaries of all feature columns of one model, and of its label where there is one.
+
+    Only rows to predict keep the counts of a text column of too many categories: they are compared with the
+    categories of training, which has none of such a column.
+    """
 
     def __init__(self, columns: Sequence[Column], label: str | None = None) -> None:
         self._label = label
         self._labels: list[Floats] = []
         self.columns = [ColumnSummary(column) for column in columns]
+        self._sample = RowSample([c.name for c in columns if c.kind in (schema.NUMBER, schema.BOOL)])
 
     def add(self, table: pa.Table) -> None:
         """Add a chunk of the model's rows."""
         for summary in self.columns:
             summary.add(table.column(summary.column.name))
+        self._sample.add(table)
         if self._label is not None:
             self._labels.append(table.column(self._label).to_numpy())
 
     def columns_json(self) -> dict[str, Any]:
         """Return the entry of each column, by name."""
-        return {summary.column.name: summary.to_json() for summary in self.columns}
+        return {summary.column.name: self._column_json(summary) for summary in self.columns}
+
+    def _column_json(self, summary: ColumnSummary) -> dict[str, Any]:
+        found = summary.to_json()
+        if summary.column.name in self._sample.columns:
+            return {**found, "points": self._sample.points(summary.column.name)}
+        if self._label is not None and found.get("others"):
+            return {key: value for key, value in found.items() if key not in ("counts", "others")}
+        return found
 
     def label_json(self) -> dict[str, Any]:
         """Return the label's distribution; nulls without rows."""

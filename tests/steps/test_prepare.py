@@ -469,8 +469,21 @@ def test_the_profile_describes_label_and_columns(stage):
     assert (profile["label"]["mean"], profile["label"]["median"], profile["label"]["max"]) == (3.0, 2.0, 6.0)
     assert len(profile["label"]["histogram"]["edges"]) == 21
     assert sum(profile["label"]["histogram"]["counts"]) == 3
-    assert profile["columns"]["region"] == {"kind": "text", "null_rate": 0.0, "top": {"a": 3}}
+    region = {"kind": "text", "null_rate": 0.0, "top": {"a": 3}, "counts": {"a": 3}, "others": 0}
+    assert profile["columns"]["region"] == region
     assert profile["columns"]["x"]["mean"] == 2.0
+    assert (len(profile["columns"]["x"]["points"]), set(profile["columns"]["x"]["points"])) == (200, {1.0, 3.0})
+
+
+def test_equal_rows_have_equal_profiles_whatever_other_models_hold(stage):
+    rows_of_a = "".join(f"{n},a,{n % 13},{n}\n" for n in range(50))
+    stage.write("train.csv", "id,region,x,y\n" + rows_of_a)
+    alone = (stage.train(by_region("a", "b")) / "a" / "profile.json").read_bytes()
+    stage.write("train.csv", "id,region,x,y\n" + "".join(f"{n + 100},b,{n},{n}\n" for n in range(30)) + rows_of_a)
+
+    beside = (stage.train(by_region("a", "b")) / "a" / "profile.json").read_bytes()
+
+    assert alone == beside
 
 
 def message(stage, prepare_files, *arguments, **changes):

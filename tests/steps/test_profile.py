@@ -40,13 +40,39 @@ def test_numbers_beyond_a_double_are_null_instead_of_infinite():
     assert histogram(np.array([1.7e308, -1.7e308]))["counts"] == []
 
 
+def many_texts(label: str | None) -> Profile:
+    profile = Profile([Column("x", "text")], label)
+    for start, end in ((0, 600), (500, 1100)):
+        profile.add(pa.table({"x": [str(n) for n in range(start, end)], "y": [0.0] * (end - start)}))
+    return profile
+
+
 def test_text_of_too_many_values_has_neither_categories_nor_top():
-    profile = Profile([Column("x", "text")])
-    profile.add(pa.table({"x": [str(n) for n in range(600)]}))
-    profile.add(pa.table({"x": [str(n) for n in range(500, 1100)]}))
+    profile = many_texts("y")
 
     assert profile.columns[0].to_column().categories is None
     assert profile.columns_json() == {"x": {"kind": "text", "null_rate": 0.0}}
+
+
+def test_rows_to_predict_keep_the_categories_that_came_first_and_count_the_rows_of_the_others():
+    profile = many_texts(None)
+
+    found = profile.columns_json()["x"]
+
+    assert profile.columns[0].to_column().categories is None
+    assert "top" not in found
+    assert found["counts"] == {str(n): 1 + (500 <= n < 600) for n in range(1000)}
+    assert found["others"] == 100
+
+
+@given(st.lists(st.sampled_from("abcdef"), max_size=40), st.integers(0, 40))
+@settings(max_examples=50, deadline=None)
+def test_categories_are_counted_whatever_the_chunks(values, cut):
+    profile = Profile([Column("x", "text")])
+    for part in (values[:cut], values[cut:]):
+        profile.add(pa.table({"x": pa.array(part, pa.string())}))
+
+    assert profile.columns_json()["x"]["counts"] == {value: values.count(value) for value in set(values)}
 
 
 def test_the_top_categories_are_ordered_by_count_and_name():
