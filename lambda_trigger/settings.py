@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lambda_trigger.ports import ModelGroup
 from steps import contract
@@ -21,6 +22,7 @@ class Model:
     name: str
     slug: str
     threshold: float | None
+    pooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,26 @@ class Gate:
 
     max_baseline_ratio: float | None
     min_holdout_rows: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From where on a measure of drift is a warning, and from where on the run fails; None for never."""
+
+    warn: float | None
+    fail: float | None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the rows to predict may differ by; `segment` is the column whose values are the segments."""
+
+    unseen: Limit
+    nulls: Limit
+    psi: Limit
+    ignore: tuple[str, ...]
+    default: str
+    segment: str | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +71,7 @@ class Settings:
     bucket: str
     models: tuple[Model, ...]
     gate: Gate
+    drift: Drift
     on_missing_default: str
     keep: int
     approval: str
@@ -77,8 +100,9 @@ def parse(text: str) -> Settings:
     return Settings(
         pipeline=found["pipeline"],
         bucket=found["bucket"],
-        models=tuple(Model(m["name"], m["slug"], m["threshold"]) for m in found["models"]),
+        models=tuple(Model(m["name"], m["slug"], m["threshold"], m["pooled"]) for m in found["models"]),
         gate=Gate(gate["max_baseline_ratio"], gate["min_holdout_rows"]),
+        drift=_parse_drift(found["drift"], found["segment"]),
         on_missing_default=found["fallback"]["on_missing_default"],
         keep=found["registry"]["keep"],
         approval=found["registry"]["approval"],
@@ -91,3 +115,8 @@ def parse(text: str) -> Settings:
             max_time_limit=found["max_time_limit"],
         ),
     )
+
+
+def _parse_drift(found: Mapping[str, Any], segment: str | None) -> Drift:
+    unseen, nulls, psi = (Limit(**found[measure]) for measure in ("unseen", "nulls", "psi"))
+    return Drift(unseen, nulls, psi, tuple(found["ignore"]), found["default"], segment)

@@ -282,6 +282,41 @@ class Fallback(Frozen):
     on_missing_default: Literal["fail", "skip"] = "fail"
 
 
+Share = Annotated[Number, Field(ge=0, le=1)]
+Index = Annotated[Number, Field(ge=0)]
+
+
+class UnseenLimit(Frozen):
+    """Shares of rows with an unseen category beyond which to warn or fail; None for never."""
+
+    warn: Share | None = 0.01
+    fail: Share | None = None
+
+
+class NullsLimit(Frozen):
+    """Changes of a null rate beyond which to warn or fail; None for never."""
+
+    warn: Share | None = 0.1
+    fail: Share | None = None
+
+
+class PsiLimit(Frozen):
+    """Population stability indices beyond which to warn or fail; None for never."""
+
+    warn: Index | None = 0.25
+    fail: Index | None = None
+
+
+class Drift(Frozen):
+    """What the rows to predict may differ by from the training rows, and from what the approved default takes."""
+
+    unseen: UnseenLimit = UnseenLimit()
+    nulls: NullsLimit = NullsLimit()
+    psi: PsiLimit = PsiLimit()
+    ignore: Texts = ()
+    default: Literal["warn", "fail"] = "warn"
+
+
 class Registry(Frozen):
     """Registered models: how many unapproved versions are kept, and who approves."""
 
@@ -327,6 +362,7 @@ class Settings(Frozen):
     training: Training = Training()
     gate: Gate = Gate()
     fallback: Fallback = Fallback()
+    drift: Drift = Drift()
     registry: Registry = Registry()
     notifications: Notifications = Notifications()
     output: Output = Output()

@@ -117,8 +117,19 @@ def infer_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
         "label": settings.data.label,
         "id": settings.data.id,
         "batch_rows": 65_536,
+        "drift": {
+            "unseen": settings.drift.unseen.warn,
+            "nulls": settings.drift.nulls.warn,
+            "ignore": list(_not_compared(settings, model)),
+        },
         "models": [{"name": model.name, "slug": model.slug}],
     }
+
+
+def _not_compared(settings: Settings, model: ModelSpec) -> tuple[str, ...]:
+    """Return the columns whose drift means nothing: a pooled model's segments to predict are others by design."""
+    segment = segment_column(settings)
+    return (*settings.drift.ignore, *((segment,) if segment and model.pooled else ()))
 
 
 def postprocess(settings: Settings, models: tuple[ModelSpec, ...]) -> dict[str, Any]:
@@ -140,6 +151,8 @@ def lambda_slice(settings: Settings, models: tuple[ModelSpec, ...], bucket: str)
         "bucket": bucket,
         "latest": f"s3://{bucket}/{settings.pipeline.name}/{contract.PREDICTIONS_DIR}/{contract.LATEST_FILE}",
         "gate": settings.gate.model_dump(),
+        "segment": segment_column(settings),
+        "drift": {**settings.drift.model_dump(), "ignore": list(settings.drift.ignore)},
         "fallback": settings.fallback.model_dump(),
         "registry": settings.registry.model_dump(),
         "timezone": settings.timezone,

@@ -1,7 +1,8 @@
 """How the rows to score differ from those of training, counted batch by batch in bounded memory.
 
 Null rates and unseen categories against the artifact's schema, and the distribution of the predictions on the bins
-of the training label. It judges nothing but two plain limits; it holds counts, never a cell's value.
+of the training label. It judges nothing but two plain limits (`drift` in the settings); it holds counts, never a cell's
+value.
 """
 
 from __future__ import annotations
@@ -21,15 +22,28 @@ from steps.scoring import Floats
 # pyarrow has type information for a part of itself only
 pc: Any = pyarrow.compute
 
-UNSEEN_LIMIT = 0.01
-NULL_POINTS_LIMIT = 0.10
 BINS = 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Beyond which share of unseen categories and change of a null rate to warn (None: never), but for `ignore`."""
+
+    unseen: float | None = 0.01
+    nulls: float | None = 0.1
+    ignore: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Limits:
+        """Read the part `drift` of the settings slice."""
+        return cls(found["unseen"], found["nulls"], frozenset(found["ignore"]))
 
 
 class Rates:
     """Counts of nulls and of categories that training did not see, per column."""
 
-    def __init__(self, columns: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, columns: Sequence[Mapping[str, Any]], limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._trained = {column["name"]: column["null_rate"] for column in columns}
         self._known = {c["name"]: pa.array(c["categories"], pa.string()) for c in columns if c.get("categories")}
         self._nulls = dict.fromkeys(self._trained, 0)
@@ -64,18 +78,18 @@ class Rates:
         unseen = [
             f"column {name!r}: {rate:.1%} of the rows have a category that training did not see"
             for name, rate in self.unseen().items()
-            if rate > UNSEEN_LIMIT
+            if name not in self._limits.ignore and self._limits.unseen is not None and rate > self._limits.unseen
         ]
         nulls = [
             f"column {name!r}: {rates['predict']:.1%} of the rows are null, in training {rates['train']:.1%}"
             for name, rates in self.nulls().items()
-            if _apart(rates["train"], rates["predict"])
+            if name not in self._limits.ignore and _apart(rates["train"], rates["predict"], self._limits.nulls)
         ]
         return unseen + nulls
 
 
-def _apart(train: float | None, predict: float | None) -> bool:
-    return train is not None and predict is not None and abs(predict - train) > NULL_POINTS_LIMIT
+def _apart(train: float | None, predict: float | None, limit: float | None) -> bool:
+    return train is not None and predict is not None and limit is not None and abs(predict - train) > limit
 
 
 @dataclass

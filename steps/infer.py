@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from steps import compatibility, contract, delivery, job, scoring
 from steps.delivery import Delivery
-from steps.drift import Distribution, Rates
+from steps.drift import Distribution, Limits, Rates
 from steps.model import Load, Model, load_predictor, open_model
 from steps.partfile import Parts
 
@@ -30,13 +30,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task:
-    """The rows of one segment: their files and count, the id column, and where the predictions go."""
+    """The rows of one segment: their files and count, the id column, where the predictions go, and when to warn."""
 
     parts: tuple[Path, ...]
     rows: int
     id: str
     batch_rows: int
     target: Path
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def _status(served: Delivery) -> dict[str, Any]:
 
 def _task(served: Delivery, settings: Mapping[str, Any], target: Path) -> Task:
     parts = scoring.parts(_predict_dir(served) / contract.PREDICT_DIR)
-    return Task(tuple(parts), scoring.count_rows(parts), settings["id"], settings["batch_rows"], target)
+    limits = Limits.from_json(settings["drift"])
+    return Task(tuple(parts), scoring.count_rows(parts), settings["id"], settings["batch_rows"], target, limits)
 
 
 def _prove_read(served: Delivery, there: int, expected: int) -> None:
@@ -131,7 +133,7 @@ def _score(task: Task, served: Delivery, load: Load) -> Scored:
     with tempfile.TemporaryDirectory(prefix="infer-", dir=root) as folder:
         model = open_model(served, Path(folder))
         notes = [*model.warnings(), *_check_columns(task, served, model)]
-        rates, distribution = Rates(model.columns), Distribution.over(_label_edges(served.slug))
+        rates, distribution = Rates(model.columns, task.limits), Distribution.over(_label_edges(served.slug))
         predictor = load(model.folder, served.name)
         with Parts(task.target, id_field, served.name, served.source) as written:
             _stream(task, _Flow(model, predictor, served.name, rates, distribution), written)

@@ -47,12 +47,20 @@ def settings_slice(base: str = PREFIX, **changes: Any) -> dict[str, Any]:
     """Return the settings slice of the Lambda code with some keys changed (`models` by list of `names`)."""
     names = changes.pop("names", list(NAMES))
     slugs = contract.slugs(names, PIPELINE)
-    thresholds = changes.pop("thresholds", {})
+    thresholds, pooled = changes.pop("thresholds", {}), changes.pop("pooled", "")
     return {
         "pipeline": PIPELINE,
-        "models": [{"name": n, "slug": slugs[n], "pooled": False, "threshold": thresholds.get(n)} for n in names],
+        "models": [{"name": n, "slug": slugs[n], "pooled": n == pooled, "threshold": thresholds.get(n)} for n in names],
         "gate": {"mae": None, "max_baseline_ratio": 1.0, "min_holdout_rows": 5},
         "fallback": {"policy": "all", "on_missing_default": "fail"},
+        "segment": "origin",
+        "drift": {
+            "unseen": {"warn": 0.01, "fail": None},
+            "nulls": {"warn": 0.1, "fail": None},
+            "psi": {"warn": 0.25, "fail": None},
+            "ignore": [],
+            "default": "warn",
+        },
         "registry": {"keep": 2, "approval": "manual"},
         "timezone": "UTC",
         "bucket": base.removeprefix("s3://").partition("/")[0],

@@ -44,6 +44,8 @@ def test_every_step_kind_has_its_slice() -> None:
         ({"gate": {"min_holdout_rows": 3}}, {"lambda"}),
         ({"fallback": {"policy": "per_model"}}, {"lambda"}),
         ({"registry": {"keep": 3}}, {"lambda"}),
+        ({"drift": {"psi": {"fail": 0.5}}}, {"lambda"}),
+        ({"drift": {"nulls": {"warn": 0.5}}}, {"lambda", "infer-A-a", "infer-pooled"}),
         ({"timezone": "Asia/Tokyo"}, {"lambda", "postprocess"}),
         ({"output": {"csv": True}}, {"postprocess"}),
         ({"training": {"presets": "best_quality"}}, {"train-A-a", "train-pooled"}),
@@ -133,3 +135,10 @@ def test_the_segment_column_is_set_only_where_segments_are_discovered() -> None:
     assert slices(config(), MODELS, "b")["prepare-training"]["segment"] == "r"
     assert slices(by_list, MODELS, "b")["prepare-training"]["segment"] is None
     assert slices(config(), MODELS, "b")[infer_kind("A-a")]["models"] == [{"name": "A a", "slug": "A-a"}]
+
+
+def test_an_infer_step_of_the_pooled_model_does_not_warn_of_the_segments_it_is_there_for() -> None:
+    found = slices(config(drift={"ignore": ["x"], "unseen": {"warn": None}}), MODELS, "b")
+
+    assert found["infer-A-a"]["drift"] == {"unseen": None, "nulls": 0.1, "ignore": ["x"]}
+    assert found["infer-pooled"]["drift"]["ignore"] == ["x", "r"]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from steps.drift import Distribution, Rates
+from steps.drift import Distribution, Limits, Rates
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "carrier", "kind": "text", "null_rate": 0.5, "categories": ["AA", "NA"]},
@@ -17,8 +17,8 @@ COLUMNS: list[dict[str, Any]] = [
 ]
 
 
-def rates(carrier: list[str | None], dist: list[float | None], batch: int) -> Rates:
-    found = Rates(COLUMNS)
+def rates(carrier: list[str | None], dist: list[float | None], batch: int, limits: Limits | None = None) -> Rates:
+    found = Rates(COLUMNS, limits)
     rows = pa.table(
         {
             "carrier": pa.array(carrier, pa.string()),
@@ -53,6 +53,17 @@ def test_small_differences_are_no_warning() -> None:
     found = rates(carriers, [1.0] * 200, 64)
     assert found.unseen() == {"carrier": 0.005}
     assert found.warnings() == []
+
+
+def test_limits_and_columns_to_ignore_come_from_the_settings() -> None:
+    def warned(**found: Any) -> int:
+        limits = Limits.from_json({"unseen": 0.3, "nulls": 0.3, "ignore": [], **found})
+        return len(rates(["AA", "secret", None, "NA"], [1.0, None, None, None], 2, limits).warnings())
+
+    assert warned() == 1
+    assert warned(nulls=None) == 0
+    assert warned(unseen=0.2) == 2
+    assert warned(unseen=0.2, nulls=0.2, ignore=["carrier"]) == 1
 
 
 def test_no_rows_have_no_rates() -> None:

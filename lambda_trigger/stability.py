@@ -2,11 +2,13 @@
 
 The measure of a shifted distribution is the population stability index, PSI = sum of (p - q) ln(p / q) over bins with
 the shares p of the rows to predict and q of the training rows. Bins are the deciles of the training rows (a value that
-makes up a tenth of them has a bin of its own) or the categories, null being one; rare and unseen categories share a bin,
-because a sample of rare ones never holds them all. Each count gets a half added, so that an empty bin is no infinity. By rule of thumb 0.1 is a small shift and 0.25 a large one (N. Siddiqi,
-Credit Risk Scorecards, 2006). Samples of one population have a PSI as well: about (1/n + 1/m) times a chi-square of one
-degree of freedom less than bins (B. Yurdakul, Statistical Properties of Population Stability Index, 2018). So a PSI
-counts only beyond the 99 % point of that, `noise`.
+makes up a tenth of them has a bin of its own) or the categories, and null; rare and unseen categories share a bin,
+because a sample of rare ones never holds them all. Each count gets a half added, so that an empty bin is no infinity.
+
+By rule of thumb 0.1 is a small shift and 0.25 a large one (N. Siddiqi, Credit Risk Scorecards, 2006). Samples of one
+population have a PSI as well: about (1/n + 1/m) times a chi-square of one degree of freedom less than bins
+(B. Yurdakul, Statistical Properties of Population Stability Index, 2018). So a PSI counts only beyond the 99 % point
+of that, `noise`.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -73,11 +76,11 @@ def _compare_column(train: Json, predict: Json, sizes: tuple[int, int]) -> Colum
         strangers = _unseen_rows(train["counts"], predict)
         unseen = strangers / sizes[1]
         pairs = _category_bins(train, predict, sizes, strangers)
-    psi, noise = (None, None) if pairs is None else (stability(pairs), chance(len(pairs), *sizes))
+    psi, noise = (None, None) if pairs is None else (measure(pairs), chance(len(pairs), *sizes))
     return ColumnDrift(train["kind"], psi, noise, train["null_rate"], predict["null_rate"], unseen)
 
 
-def stability(pairs: Pairs) -> float:
+def measure(pairs: Pairs) -> float:
     """Return the PSI of bins that hold rows on at least one side; 0 for a single bin."""
     added = 0.5
     totals = [sum(side) + added * len(pairs) for side in zip(*pairs, strict=True)]
@@ -117,7 +120,7 @@ def _edges(points: Sequence[float]) -> list[float]:
 def _spread(points: Sequence[float], edges: Sequence[float], rows: float) -> list[float]:
     """Return how many of `rows` fall into each bin, as far as the points tell."""
     below = [0, *(bisect_right(points, edge) for edge in edges), len(points)]
-    return [rows * (high - low) / max(1, len(points)) for low, high in zip(below, below[1:], strict=False)]
+    return [rows * (high - low) / max(1, len(points)) for low, high in pairwise(below)]
 
 
 def _unseen_rows(known: Mapping[str, int], predict: Json) -> int:

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_trigger import drift
-from lambda_trigger.drift import ColumnDrift, chance, chi_square, compare, stability
+from lambda_trigger.stability import ColumnDrift, chance, chi_square, compare, measure
 from steps.profile import Profile
 from steps.schema import Column
 
@@ -56,8 +55,8 @@ def test_equal_categories_have_a_psi_of_zero(values: list[str | None]) -> None:
 @given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), min_size=2, max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_the_psi_of_bins_is_symmetric_and_never_negative(pairs: list[tuple[int, int]]) -> None:
-    assert stability(pairs) == pytest.approx(stability([(b, a) for a, b in pairs]))
-    assert stability(pairs) >= 0
+    assert measure(pairs) == pytest.approx(measure([(b, a) for a, b in pairs]))
+    assert measure(pairs) >= 0
 
 
 @given(st.lists(st.floats(-50, 50), min_size=2, max_size=80), st.lists(st.floats(-99, 99), min_size=2, max_size=80))
@@ -201,4 +200,4 @@ def test_noise_bounds_the_psi_of_samples_of_one_population_by_itself(kind: str) 
 def test_noise_falls_with_the_rows_and_grows_with_the_bins() -> None:
     assert chance(10, 100, 100) > chance(10, 1_000, 100) > chance(10, 1_000, 1_000)
     assert chance(20, 100, 100) > chance(10, 100, 100)
-    assert drift.chance(1, 10, 10) == chance(2, 10, 10)
+    assert chance(1, 10, 10) == chance(2, 10, 10)
