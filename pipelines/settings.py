@@ -7,30 +7,37 @@ together, with its key path and the nearest legal key; nothing later in the flow
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Strict,
-    Tag,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from pipelines import document_problems as problems
 from pipelines.contradictions import SERVICE_RUNTIME, contradictions
 from pipelines.errors import SettingsError
-from steps import contract
-
-Scalar = str | int | float | bool
+from pipelines.fields import (
+    BaseImage,
+    BucketName,
+    Count,
+    Flag,
+    Globs,
+    ImageUri,
+    Index,
+    Number,
+    Parameters,
+    RoleArn,
+    Share,
+    TagKey,
+    TagValue,
+    Text,
+    Texts,
+    Threshold,
+    Timezone,
+    VpcId,
+    Where,
+    as_list,
+)
 
 MAX_RUNTIME = 14_400
 """Seconds that a job gets when the config does not say; what a training may need can be more."""
@@ -42,89 +49,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
 
 
-def _check_text(value: Any) -> Any:
-    if isinstance(value, bool | int | float):
-        raise ValueError(f"expected text, found {type(value).__name__}; put it in quotes")  # noqa: TRY004
-    return value
-
-
-def _check_number(value: Any) -> Any:
-    if isinstance(value, str | bool):
-        raise ValueError(f"expected a number, found {type(value).__name__}")  # noqa: TRY004
-    return value
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_texts(value: Any) -> Any:
-    values = value if isinstance(value, list | tuple) else [value]
-    return [str(v) if isinstance(v, int | float) and not isinstance(v, bool) else v for v in values]
-
-
-def _check_glob(value: str) -> str:
-    if not value.strip() or value.startswith("/") or ".." in value.split("/"):
-        raise ValueError("expected a glob relative to the raw folder, such as 'train*' or 'north/train*.csv'")
-    if value.count("[") != value.count("]"):
-        raise ValueError("the glob's brackets do not match; write '[[]' for a bracket that is meant literally")
-    return value
-
-
-def _check_timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("expected an IANA time zone such as 'UTC' or 'Asia/Tokyo'") from error
-    return value
-
-
-def _check_scalar(value: Any) -> Any:
-    if not isinstance(value, str | bool | int | float):
-        raise ValueError("expected text, a number, true or false")  # noqa: TRY004
-    return value
-
-
-def _check_parameter_names(value: dict[str, Scalar]) -> dict[str, Scalar]:
-    for name, default in value.items():
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
-            raise ValueError(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
-        if name in contract.RESERVED_PARAMETERS:
-            raise ValueError(f"parameter {name!r} is one of the pipeline's own; choose another name")
-        if len(str(default)) > 256:
-            raise ValueError(f"parameter {name!r}: longer than the 256 characters of an environment variable")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_check_text), Field(min_length=1)]
-Number = Annotated[float, BeforeValidator(_check_number)]
-Count = Annotated[int, BeforeValidator(_check_number), Field(ge=1)]
-Glob = Annotated[Text, AfterValidator(_check_glob)]
-Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
-Where = dict[Text, Annotated[tuple[Text, ...], BeforeValidator(_as_texts), Field(min_length=1)]]
-Timezone = Annotated[Text, AfterValidator(_check_timezone)]
-Parameters = Annotated[
-    dict[str, Annotated[Scalar, BeforeValidator(_check_scalar)]], AfterValidator(_check_parameter_names)
-]
-Flag = Annotated[bool, Strict()]
-Threshold = Annotated[Number, Field(gt=0, lt=contract.FAILED_MAE)]
-VpcId = Annotated[Text, Field(pattern=r"^[-0-9a-zA-Z]+$", max_length=32)]
-TagKey = Annotated[Text, Field(pattern=r"^[\w .:/=+@-]+$", max_length=128)]
-TagValue = Annotated[Text, Field(pattern=r"^[\w .:/=+@-]+$", max_length=256)]
-BaseImage = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][\w.:/-]*@sha256:[0-9a-f]{64}$", max_length=255)]
-ImageUri = Annotated[Text, Field(pattern=r"^\S+$", max_length=255)]
-
-
 class Pipeline(Frozen):
     """Name and description of the pipeline; the name prefixes every resource."""
 
     name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9](-*[A-Za-z0-9])*$", max_length=40)] = "tabular"
     description: Text = "Train one AutoGluon model per segment, gate on MAE, predict"
-
-
-RoleArn = Annotated[Text, Field(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/.+$")]
-BucketName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]$")]
 
 
 class Aws(Frozen):
@@ -282,10 +211,6 @@ class Fallback(Frozen):
     on_missing_default: Literal["fail", "skip"] = "fail"
 
 
-Share = Annotated[Number, Field(ge=0, le=1)]
-Index = Annotated[Number, Field(ge=0)]
-
-
 class UnseenLimit(Frozen):
     """Shares of rows with an unseen category beyond which to warn or fail; None for never."""
 
@@ -327,7 +252,7 @@ class Registry(Frozen):
 class Notifications(Frozen):
     """Who gets the mails."""
 
-    emails: Annotated[tuple[Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...], BeforeValidator(_as_list)] = ()
+    emails: Annotated[tuple[Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...], BeforeValidator(as_list)] = ()
 
 
 class Output(Frozen):
@@ -339,8 +264,8 @@ class Output(Frozen):
 class Network(Frozen):
     """VPC settings of every job."""
 
-    subnets: Annotated[tuple[VpcId, ...], BeforeValidator(_as_list), Field(max_length=16)] = ()
-    security_groups: Annotated[tuple[VpcId, ...], BeforeValidator(_as_list), Field(max_length=5)] = ()
+    subnets: Annotated[tuple[VpcId, ...], BeforeValidator(as_list), Field(max_length=16)] = ()
+    security_groups: Annotated[tuple[VpcId, ...], BeforeValidator(as_list), Field(max_length=5)] = ()
     isolation: Flag = False
     encrypt_traffic: Flag = False
 
