@@ -1,58 +1,47 @@
-"""A model artifact (`model.tar.gz`) as the operator's side sees it: its digest and its metadata, never unpacked."""
+"""A model artifact (`model.tar.gz`) as the operator's side sees it: a private copy, its digest and its metadata.
+
+It is never unpacked here, but read to its end: what Infer would refuse is refused before it is registered.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tarfile
-import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import RegistryError
-from steps import contract
-
-METADATA_SIZE_LIMIT = 8 * 1024**2
-"""Bytes of an artifact's metadata.json that are read; a wide schema takes some hundred kilobytes."""
+from steps import archive, contract, description
 
 
-def compute_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact that may be registered: the copy that was checked, its sha256 and its metadata."""
+
+    path: Path
+    sha256: str
+    metadata: dict[str, Any]
 
 
-def read_metadata(artifact: Path) -> dict[str, Any]:
-    """Return `metadata.json` of a model artifact, reading that member only and unpacking nothing.
+def take(source: Path, folder: Path, shown: str, limits: archive.Limits = archive.LIMITS) -> Artifact:
+    """Copy an artifact into a private folder and check the copy, so that what was checked is what is registered.
+
+    Args:
+        source: the artifact.
+        folder: where the copy lies; nobody else writes there.
+        shown: what people call the artifact.
+        limits: what it may hold.
 
     Raises:
-        RegistryError: the file is no artifact of ours, or made for a newer version of this code.
+        RegistryError: it cannot be read, is no artifact of ours, or holds what is refused.
     """
-    text = _read_member(artifact)
+    path = folder / f"checked-{contract.MODEL_FILE}"
     try:
-        metadata = json.loads(text) if text is not None else None
-    except ValueError:
-        metadata = None
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("format"), int):
-        raise RegistryError(
-            f"{artifact}: holds no usable {contract.METADATA_FILE}; "
-            f"expected a {contract.MODEL_FILE} that a Train step made"
-        )
-    if metadata["format"] > contract.FORMAT:
-        raise RegistryError(
-            f"{artifact}: has format {metadata['format']}, this version reads up to {contract.FORMAT}; "
-            "update the project"
-        )
-    return metadata
-
-
-def _read_member(artifact: Path) -> bytes | None:
-    try:
-        with tarfile.open(artifact, "r:gz") as archive:
-            member = next((m for m in archive if m.name.removeprefix("./") == contract.METADATA_FILE), None)
-            if member is None or not member.isreg() or member.size > METADATA_SIZE_LIMIT:
-                return None
-            content = archive.extractfile(member)
-            return content.read() if content else None
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise RegistryError(f"{artifact}: cannot be read as a {contract.MODEL_FILE} ({error})") from error
+        with path.open("w+b") as copy:
+            sha256 = archive.take(source, copy)
+            contents = archive.inspect(copy, contract.METADATA_FILE, limits)
+        metadata = description.read(contents)
+    except archive.ArchiveError as error:
+        raise RegistryError(f"{shown}: {error}; expected a {contract.MODEL_FILE} that a Train step made") from None
+    except OSError as error:
+        raise RegistryError(f"{shown}: cannot be copied to be checked ({error.strerror})") from error
+    return Artifact(path, sha256, metadata)

@@ -7,7 +7,6 @@ model is the newest approved version of its segment.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,21 @@ from typing import Any
 from lambda_trigger.ports import APPROVED, PENDING, REJECTED, ModelGroup, ModelPackage, NewPackage, Ports
 from lambda_trigger.register import FALSE, as_metadata, make_token
 from lambda_trigger.text import quote_argument
-from pipelines.artifact import compute_sha256, read_metadata
+from pipelines.artifact import Artifact, take
 from pipelines.errors import RegistryError, nearest
 from pipelines.settings import Segments, Settings
 from steps import contract
+from steps.contract import Versions
+
+_COLUMNS = ("version", "status", "mae", "autogluon_version", "python_version", "loads_here", "created", "execution")
 
 
 @dataclass(frozen=True)
 class Catalog:
     """The registered models of one pipeline. `prefix` is the URI below which their artifacts lie.
 
-    `listed` are the models that the config names; `closed` tells that there can be no others.
+    `listed` are the models that the config names; `closed` tells that there can be no others. `here` are the versions
+    with which a default would be loaded, None where nobody can tell.
     """
 
     ports: Ports
@@ -34,6 +37,7 @@ class Catalog:
     listed: tuple[str, ...]
     closed: bool
     timezone: str
+    here: Versions | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-def catalog_of(settings: Settings, ports: Ports, pipeline_uri: str) -> Catalog:
+def catalog_of(settings: Settings, ports: Ports, pipeline_uri: str, here: Versions | None = None) -> Catalog:
     """Return the catalog of the settings' pipeline, whose objects lie below `pipeline_uri`."""
     discovered = isinstance(settings.models, Segments)
     names = settings.models.overrides if isinstance(settings.models, Segments) else (m.name for m in settings.models)
@@ -55,6 +59,7 @@ def catalog_of(settings: Settings, ports: Ports, pipeline_uri: str) -> Catalog:
         listed=tuple(names),
         closed=not discovered,
         timezone=settings.timezone,
+        here=here,
     )
 
 
@@ -99,18 +104,17 @@ def register(catalog: Catalog, model: str, artifact: str, *, pending: bool = Fal
     group = _find_group(catalog, model, may_be_new=True)
     objects, registry = catalog.ports.objects, catalog.ports.registry
     with tempfile.TemporaryDirectory() as folder:
-        path = _fetch(catalog, artifact, Path(folder))
-        sha256, metadata = compute_sha256(path), read_metadata(path)
-        target = f"{catalog.prefix}/{_slug(catalog, group)}/{sha256}/{contract.MODEL_FILE}"
+        found = take(_fetch(catalog, artifact, Path(folder)), Path(folder), artifact)
+        target = f"{catalog.prefix}/{_slug(catalog, group)}/{found.sha256}/{contract.MODEL_FILE}"
         if not objects.exists(target):
-            objects.upload(path, target)
+            objects.upload(found.path, target)
     registry.ensure_group(group)
-    package = next((p for p in registry.packages(group.name) if p.sha256 == sha256), None)
+    package = next((p for p in registry.packages(group.name) if p.sha256 == found.sha256), None)
     if package is None:
-        package = _make_package(catalog, group, target, sha256, metadata)
+        package = _make_package(catalog, group, target, found)
     change = _approve(catalog, group, package) if not pending else _say_pending(group, package)
-    trained_for = metadata.get("model")
-    foreign = () if trained_for in (None, group.model) else (f"note: it was trained for {trained_for!r}",)
+    trained_for = found.metadata["model"]
+    foreign = () if trained_for == group.model else (f"note: it was trained for {trained_for!r}",)
     return Change(change.sentence, (*change.notes, *foreign))
 
 
@@ -121,22 +125,20 @@ def _fetch(catalog: Catalog, artifact: str, folder: Path) -> Path:
         catalog.ports.objects.download(artifact, path)
         return path
     path = Path(artifact)
-    if not path.is_file():
+    if not path.exists():
         raise RegistryError(f"{artifact}: no such file; expected the path of a {contract.MODEL_FILE} or an s3:// URI")
     return path
 
 
-def _make_package(
-    catalog: Catalog, group: ModelGroup, artifact_uri: str, sha256: str, metadata: Mapping[str, Any]
-) -> ModelPackage:
-    kept = {key: metadata.get(key) for key in ("mae", "autogluon_version", "python_version")}
-    values = {**kept, "model": group.model, "sha256": sha256, "auto_approved": FALSE}
+def _make_package(catalog: Catalog, group: ModelGroup, artifact_uri: str, found: Artifact) -> ModelPackage:
+    kept = {key: found.metadata.get(key) for key in ("mae", "autogluon_version", "python_version")}
+    values = {**kept, "model": group.model, "sha256": found.sha256, "auto_approved": FALSE}
     package = NewPackage(
         group=group.name,
         status=PENDING,
         artifact_uri=artifact_uri,
         image_uri="",  # Decide takes the image of today for a package without one
-        token=make_token("by hand", group.name, sha256),
+        token=make_token("by hand", group.name, found.sha256),
         metadata=as_metadata(values),
     )
     return catalog.ports.registry.register(package)
@@ -217,7 +219,7 @@ def _slug(catalog: Catalog, group: ModelGroup) -> str:
 
 
 def _row(catalog: Catalog, group: ModelGroup, package: ModelPackage | None) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("version", "status", "mae", "autogluon_version", "created", "execution"))
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
     row |= {"model": group.model, "slug": _slug(catalog, group)}
     if package is not None:
         metadata = package.metadata
@@ -226,10 +228,18 @@ def _row(catalog: Catalog, group: ModelGroup, package: ModelPackage | None) -> d
             "status": package.status,
             "mae": _number(metadata.get("mae")),
             "autogluon_version": metadata.get("autogluon_version"),
+            "python_version": metadata.get("python_version"),
+            "loads_here": loads_here(catalog, package),
             "created": package.created.isoformat(),
             "execution": metadata.get("execution"),
         }
     return row
+
+
+def loads_here(catalog: Catalog, package: ModelPackage) -> bool | None:
+    """Tell whether a version's predictor loads with the versions of today, or None where nobody can tell."""
+    trained = Versions.of(package.metadata)
+    return catalog.here.loads(trained) if catalog.here and trained else None
 
 
 def _number(text: str | None) -> float | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.catalog import Catalog
     from pipelines.desk import Outside
 
-_COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "created", "execution")
+_COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "loads_here", "created", "execution")
 
 
 def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
@@ -73,26 +73,28 @@ def _open_local(arguments: argparse.Namespace) -> Catalog:
     from pipelines.catalog import catalog_of
     from pipelines.local.workspace import Workspace
     from pipelines.settings import load
+    from pipelines.versions import read_installed
 
     settings = load(arguments.config, arguments.env)
     resolve = Workspace(arguments.workspace, {}).path
     ports = local_ports(
         arguments.workspace, resolve, sys.stderr, say_options(arguments.config, arguments.env, arguments.workspace)
     )
-    return catalog_of(settings, ports, resolve_account(settings).prefix)
+    return catalog_of(settings, ports, resolve_account(settings).prefix, read_installed())
 
 
 def _open_aws(arguments: argparse.Namespace, outside: Outside | None) -> Catalog:
     """Return the catalog of a deployed pipeline."""
     from pipelines.catalog import catalog_of
     from pipelines.desk import Outside, open_desk, open_ports
+    from pipelines.versions import read_locked
 
     desk = open_desk(arguments.config, arguments.env, outside or Outside())
-    return catalog_of(desk.settings, open_ports(desk), desk.prefix)
+    return catalog_of(desk.settings, open_ports(desk), desk.prefix, read_locked(desk.settings.images))
 
 
 def _format_rows(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> str:
-    heading = ("MODEL", "VERSION", "STATUS", "MAE", "AUTOGLUON", "CREATED", "EXECUTION")
+    heading = ("MODEL", "VERSION", "STATUS", "MAE", "AUTOGLUON", "LOADS HERE", "CREATED", "EXECUTION")
     cells = [[_format_cell(catalog, column, row[column]) for column in _COLUMNS] for row in rows]
     if not cells:
         return f"no model of pipeline {catalog.pipeline!r} is registered yet\n"
@@ -104,6 +106,8 @@ def _format_cell(catalog: Catalog, column: str, value: Any) -> str:
         return "-"
     if column == "mae":
         return format_number(value)
+    if column == "loads_here":
+        return "yes" if value else "no"
     return format_time(datetime.fromisoformat(value), catalog.timezone) if column == "created" else str(value)
 
 
@@ -112,7 +116,12 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(prog="python -m pipelines.registry", description="Registered default models.")
     _add_common(line, suppress=False)
     commands = line.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="show the registered versions of every model")
+    listing = commands.add_parser(
+        "list",
+        help="show the registered versions of every model",
+        description="LOADS HERE: whether AutoGluon and Python are those a version was trained with: with --local those "
+        "installed here, else those of the deployed image (a version that has an image of its own is served in that).",
+    )
     listing.add_argument("--json", action="store_true", help="print JSON")
     approving = commands.add_parser("approve", help="approve a version: the newest approved one is the default")
     approving.add_argument("model", help="the model's name or slug")

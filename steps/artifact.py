@@ -1,32 +1,32 @@
 """The model artifact: a deterministic `model.tar.gz` of `metadata.json` and `predictor/`.
 
-Standard library only. Train packs it, Infer verifies its sha256 before a byte of it is unpacked (a predictor holds
-pickles: opening one is running it), and reads every format there ever was. It loads no predictor.
+Standard library only. Train packs it. Infer copies it to a private file while hashing it, and opens that copy only if
+the sha256 is the recorded one (a predictor holds pickles: loading one is running it); then `steps.archive` and
+`steps.description` say what it may hold, and nothing is unpacked before all of it has passed. It loads no predictor.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import shutil
 import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from steps import contract, job
+from steps import archive, contract, description, job
+from steps.archive import ArchiveError, Limits
 
-PREDICTOR_DIR = "predictor"
-FORMATS = (1,)
-"""Formats that this code reads. A format once written is read for ever: defaults live for years."""
+PREDICTOR_DIR = description.PREDICTOR_DIR
 COMPRESSION = 1
-MAX_BYTES = 50 * 1024**3
-MAX_MEMBERS = 100_000
-_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-"""tarfile's data filter. Debian 12 has a Python 3.11 without it; there our own refusal of links and of paths that lead
-outside is all that it would do to files and folders."""
 _CHUNK = 1024 * 1024
+RESERVE = 256 * 1024**2
+"""Bytes of the disk that unpacking leaves free: predictions are written there too."""
+_WAY_OUT = "Restore the recorded file, or register and approve the model again"
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,6 @@ class Packed:
 
     sha256: str
     size: int
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What an artifact may hold when it is unpacked."""
-
-    members: int = MAX_MEMBERS
-    bytes: int = MAX_BYTES
 
 
 def pack(folder: Path, target: Path) -> Packed:
@@ -75,65 +67,77 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def verify(path: Path, sha256: str, model: str) -> None:
-    """Raise StepError unless the artifact of `model` has the sha256 that was recorded for it."""
-    found = digest(path)
-    if found != sha256:
-        raise job.StepError(
-            f"the artifact of model {model} has sha256 {found}, recorded was {sha256}: it is not opened. "
-            "Restore the recorded file, or register and approve the model again"
-        )
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes of the disk on which a folder lies."""
+    return shutil.disk_usage(folder).free
 
 
-def unpack(path: Path, target: Path, model: str, limits: Limits | None = None) -> None:
-    """Unpack a verified artifact into the folder `target`.
+@contextmanager
+def verified(path: Path, sha256: str, model: str, folder: Path) -> Iterator[IO[bytes]]:
+    """Give a private copy of the artifact of `model`, made in `folder`, whose sha256 is the recorded one.
+
+    Nobody else can change the copy between the check and its use; it has no name and goes when the block ends.
 
     Raises:
-        StepError: it is not a readable archive, leaves `target`, is too large, or holds anything but files and folders.
+        StepError: the file is another than the recorded one.
+    """
+    with tempfile.TemporaryFile(dir=folder) as copy:
+        try:
+            found = archive.take(path, copy)
+        except ArchiveError as error:
+            raise job.StepError(f"the artifact of model {model} {error}: {_WAY_OUT}") from None
+        if found != sha256:
+            raise job.StepError(
+                f"the artifact of model {model} has sha256 {found}, recorded was {sha256}: it is not opened. {_WAY_OUT}"
+            )
+        yield copy
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a verified artifact turned out to hold: its metadata, and its bytes when unpacked."""
+
+    metadata: dict[str, Any]
+    size: int
+
+
+def examine(file: IO[bytes], model: str, limits: Limits = archive.LIMITS) -> Examined:
+    """Read a verified artifact to its end, unpacking nothing.
+
+    Raises:
+        StepError: it is no complete archive, holds what is refused, or was not made by Train.
     """
     try:
-        with tarfile.open(path, mode="r:gz") as archive:
-            for member in _checked(archive, model, limits or Limits()):
-                archive.extract(member, target, set_attrs=False, **_FILTER)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
-        raise job.StepError(f"the artifact of model {model} is not a readable tar.gz file: pack it again") from None
+        contents = archive.inspect(file, contract.METADATA_FILE, limits)
+        return Examined(description.read(contents), contents.size)
+    except ArchiveError as error:
+        raise job.StepError(f"the artifact of model {model} {error}. It is not unpacked. {_WAY_OUT}") from None
 
 
-def _checked(archive: tarfile.TarFile, model: str, limits: Limits) -> Iterator[tarfile.TarInfo]:
-    size = 0
-    for count, member in enumerate(archive, start=1):
-        size += member.size
-        if not (member.isreg() or member.isdir()):
-            raise job.StepError(f"the artifact of model {model} holds a link or device: refused")
-        if member.name.startswith("/") or ".." in member.name.split("/"):
-            raise job.StepError(f"the artifact of model {model} holds a path outside its folder: refused")
-        if count > limits.members or size > limits.bytes:
-            raise job.StepError(
-                f"the artifact of model {model} unpacks to more than {limits.members} members or "
-                f"{limits.bytes} bytes: refused"
-            )
-        yield member
-
-
-def read_metadata(folder: Path, model: str) -> dict[str, Any]:
-    """Return the metadata of an unpacked artifact; StepError if its format is unknown to this code."""
-    path = folder / contract.METADATA_FILE
-    if not path.is_file():
-        raise job.StepError(f"the artifact of model {model} has no {contract.METADATA_FILE}: it was not made by Train")
-    metadata: dict[str, Any] = job.read_json(path)
-    if metadata.get("format") not in FORMATS:
+def check_versions(metadata: Mapping[str, Any], here: contract.Versions, model: str, slug: str) -> None:
+    """Raise StepError unless a predictor that was trained with the metadata's versions loads with those here."""
+    trained = contract.Versions(metadata["autogluon_version"], metadata["python_version"])
+    if not here.loads(trained):
         raise job.StepError(
-            f"the artifact of model {model} has format {metadata.get('format')!r}, this code reads "
-            f"{', '.join(map(str, FORMATS))}: run the code version that wrote it, or a newer one"
+            f"model {model} was trained with {trained}, here is {here}, and a predictor does not load across versions: "
+            "run it in an image with those (on AWS a registered version has its own image), or train it again with: "
+            f"python -m pipelines.registry refresh {slug} (and --local on this machine)"
         )
-    return metadata
 
 
-def check_version(metadata: Mapping[str, Any], installed: str) -> None:
-    """Raise StepError unless the artifact was trained with the AutoGluon version that is installed here."""
-    trained = metadata["autogluon_version"]
-    if trained != installed:
+def unpack(
+    file: IO[bytes], folder: Path, examined: Examined, model: str, free: Callable[[Path], int] = free_bytes
+) -> None:
+    """Unpack an artifact that was examined into a folder; `free` tells the free bytes of the folder's disk.
+
+    Raises:
+        StepError: the disk is too small.
+    """
+    there = free(folder)
+    if examined.size + RESERVE > there:
         raise job.StepError(
-            f"model {metadata['model']} was trained with AutoGluon {trained}, here is {installed}, and AutoGluon does "
-            f"not load across versions: run it in an image with {trained}, or train and approve it with {installed}"
+            f"the artifact of model {model} takes {examined.size / 1e6:,.0f} MB unpacked, {RESERVE / 1e6:,.0f} MB are "
+            f"to stay free, and the disk has {there / 1e6:,.0f} MB: give the job a larger one "
+            "(instances.infer.volume_gb)"
         )
+    archive.extract(file, folder)

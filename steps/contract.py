@@ -274,6 +274,31 @@ def decide_outputs(position: int) -> tuple[str, str]:
     return f"Model{position:02d}", f"Image{position:02d}"
 
 
+@dataclass(frozen=True)
+class Versions:
+    """What decides whether a predictor loads: AutoGluon's version, and Python's as far as its minor number."""
+
+    autogluon: str
+    python: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Versions | None:
+        """Return the versions that a package's or an artifact's metadata tell, or None where they do not."""
+        autogluon, python = found.get("autogluon_version"), found.get("python_version")
+        return cls(autogluon, _minor(python)) if autogluon and python else None
+
+    def loads(self, trained: Versions) -> bool:
+        """Tell whether a predictor trained with these versions loads where `self` is installed."""
+        return (self.autogluon, _minor(self.python)) == (trained.autogluon, _minor(trained.python))
+
+    def __str__(self) -> str:
+        return f"AutoGluon {self.autogluon} and Python {_minor(self.python)}"
+
+
+def _minor(python: str) -> str:
+    return ".".join(python.split(".")[:2])
+
+
 @dataclass(frozen=True, order=True)
 class DataFile:
     """One raw file: its key below the raw folder, its etag (locally its sha256) and its size in bytes."""

@@ -132,7 +132,7 @@ def _score(task: Task, served: Delivery, load: Load) -> Scored:
     root = contract.ml_root() / "processing"
     with tempfile.TemporaryDirectory(prefix="infer-", dir=root) as folder:
         model = open_model(served, Path(folder))
-        notes = [*model.warnings(), *_check_columns(task, served, model)]
+        notes = _check_columns(task, served, model)
         rates, distribution = Rates(model.columns, task.limits), Distribution.over(_label_edges(served.slug))
         predictor = load(model.folder, served.name)
         with Parts(task.target, id_field, served.name, served.source) as written:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import artifact, delivery, evaluation, failure, job, scoring
+from steps import artifact, contract, delivery, evaluation, failure, job, scoring
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +43,12 @@ class Model:
         """Features that training declared as categories."""
         return frozenset(self.metadata.get("categories", ()))
 
-    def warnings(self) -> list[str]:
-        """Return what differs from where the model was trained without being an error."""
-        trained, here = self.metadata["python_version"], platform.python_version()
-        if trained.split(".")[:2] == here.split(".")[:2]:
-            return []
-        return [f"the model was trained with Python {trained}, here is {here}"]
-
 
 def open_model(served: delivery.Delivery, folder: Path) -> Model:
     """Unpack the artifact that serves a segment into `folder`.
 
     Raises:
-        StepError: it is missing, changed, unsafe, of an unknown format, or of another AutoGluon version.
+        StepError: it is missing, changed, unsafe, of an unknown format, or of another AutoGluon or Python version.
     """
     path = delivery.artifact_path(served.slug)
     if not path.is_file() or served.sha256 is None:
@@ -63,11 +56,12 @@ def open_model(served: delivery.Delivery, folder: Path) -> Model:
             f"model {served.name} is to be served by its {served.source} model, but there is no artifact "
             f"{path.name} or no sha256 recorded for it: register and approve the model again"
         )
-    artifact.verify(path, served.sha256, served.name)
-    artifact.unpack(path, folder, served.name)
-    metadata = artifact.read_metadata(folder, served.name)
-    artifact.check_version(metadata, evaluation.autogluon_version())
-    return Model(metadata, folder / artifact.PREDICTOR_DIR)
+    here = contract.Versions(evaluation.autogluon_version(), platform.python_version())
+    with artifact.verified(path, served.sha256, served.name, folder) as file:
+        examined = artifact.examine(file, served.name)
+        artifact.check_versions(examined.metadata, here, served.name, served.slug)
+        artifact.unpack(file, folder, examined, served.name)
+    return Model(examined.metadata, folder / artifact.PREDICTOR_DIR)
 
 
 def load_predictor(folder: Path, name: str) -> scoring.Predictor:
@@ -76,7 +70,7 @@ def load_predictor(folder: Path, name: str) -> scoring.Predictor:
     try:
         from autogluon.tabular import TabularPredictor
 
-        # The AutoGluon version is checked above; another Python is a warning of ours.
+        # Both versions are checked before the artifact is unpacked.
         predictor: Any = TabularPredictor.load(str(folder), verbosity=0, require_py_version_match=False)
         predictor.persist(max_memory=None)
     except MemoryError:

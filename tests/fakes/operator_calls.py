@@ -7,7 +7,6 @@ import functools
 import hashlib
 import io
 import json
-import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import model_archives
 from botocore.model import OperationModel
 from fake_answers import NUMBER, REGION, FakeError
 from fake_aws import FakeAws, Request
@@ -183,24 +183,20 @@ class Operator:
         function = f"arn:aws:lambda:{REGION}:{NUMBER}:function:Flights-judge"
         self.aws.add_step(arn, contract.JUDGE, Metadata={"Lambda": {"Arn": function, "OutputParameters": results}})
 
-    def version(self, model: str) -> None:
+    def version(self, model: str, **metadata: str) -> None:
         """Register a version of a model as a run would."""
         port = SageMakerRegistry(self.aws.client("sagemaker"))
         port.ensure_group(ModelGroup(f"Flights-{model}", "Flights", model))
         known = len(list(port.packages(f"Flights-{model}")))
-        values = {"sha256": f"{model}{known}", "mae": "12.5", "execution": "run-1"}
+        values = {"sha256": f"{model}{known}", "mae": "12.5", "execution": "run-1", **metadata}
         new = NewPackage(f"Flights-{model}", "PendingManualApproval", "s3://b/m", "image", f"{model} {known}", values)
         port.register(new)
         self.aws.requests.clear()
 
     def artifact(self, **changes: Any) -> Path:
         """Write a model artifact; return its path."""
-        found = {"format": 1, "model": "EWR", "autogluon_version": "1.6.3", "python_version": "3.11.9", "mae": 9.5}
-        content, path = json.dumps({**found, **changes}).encode(), self.root / "model.tar.gz"
-        with tarfile.open(path, "w:gz") as archive:
-            header = tarfile.TarInfo("metadata.json")
-            header.size = len(content)
-            archive.addfile(header, io.BytesIO(content))
+        path = self.root / "model.tar.gz"
+        path.write_bytes(model_archives.packed(text=model_archives.metadata(**changes)))
         return path
 
 

@@ -5,10 +5,10 @@ import io
 import json
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
+import model_archives
 import pytest
 
 from lambda_trigger.decide import find_default
@@ -16,6 +16,7 @@ from lambda_trigger.folders import local_ports
 from lambda_trigger.ports import ModelGroup, NewPackage, Ports, Status
 from pipelines import registry
 from pipelines.local.workspace import Workspace
+from pipelines.versions import read_installed
 
 BY_SEGMENT = "data: {label: delay, id: id}\nmodels: {by: origin}\npipeline: {name: flights}\n"
 LISTED = (
@@ -57,14 +58,9 @@ class Shop:
     def status(self, slug: str) -> dict[int, str]:
         return {found.version: found.status for found in self.ports.registry.packages(f"flights-{slug}")}
 
-    def artifact(self, name: str = "model.tar.gz", member: str = "metadata.json", **changes: Any) -> Path:
-        found = {"format": 1, "model": "EWR", "autogluon_version": "1.6.3", "python_version": "3.11.9", "mae": 9.5}
-        content = json.dumps({**found, **changes}).encode()
+    def artifact(self, name: str = "model.tar.gz", **changes: Any) -> Path:
         path = self.root / name
-        with tarfile.open(path, "w:gz") as archive:
-            header = tarfile.TarInfo(member)
-            header.size = len(content)
-            archive.addfile(header, io.BytesIO(content))
+        path.write_bytes(model_archives.packed(text=model_archives.metadata(**changes)))
         return path
 
 
@@ -79,17 +75,17 @@ def test_an_empty_registry_is_said_to_be_empty(shop: Shop) -> None:
 
 def test_the_list_shows_every_version_and_models_without_any(shop: Shop) -> None:
     shop.configure(LISTED)
-    shop.version("EWR", autogluon_version="1.6.3")
+    shop.version("EWR", autogluon_version="1.6.3", python_version="3.2.1")
     shop.version("EWR", "Approved")
 
     code, out, _ = shop.cli("list")
 
     lines = [line.split() for line in out.splitlines()]
     assert code == 0
-    assert lines[0] == ["MODEL", "VERSION", "STATUS", "MAE", "AUTOGLUON", "CREATED", "EXECUTION"]
-    assert lines[1] == ["C", "(all)", "-", "-", "-", "-", "-", "-"]
+    assert lines[0] == ["MODEL", "VERSION", "STATUS", "MAE", "AUTOGLUON", "LOADS", "HERE", "CREATED", "EXECUTION"]
+    assert lines[1] == ["C", "(all)", "-", "-", "-", "-", "-", "-", "-"]
     assert lines[2][:4] == ["EWR", "2", "Approved", "12.5"]
-    assert [lines[3][n] for n in (0, 1, 2, 4, -1)] == ["EWR", "1", "PendingManualApproval", "1.6.3", "run-1"]
+    assert [lines[3][n] for n in (0, 1, 2, 4, 5, -1)] == ["EWR", "1", "PendingManualApproval", "1.6.3", "no", "run-1"]
 
 
 def test_the_list_as_json_has_one_row_per_version(shop: Shop) -> None:
@@ -100,6 +96,21 @@ def test_the_list_as_json_has_one_row_per_version(shop: Shop) -> None:
     (row,) = json.loads(out)
     assert code == 0
     assert (row["model"], row["slug"], row["version"], row["mae"]) == ("C (all)", "C-all-1a2b3c4d", 1, 12.5)
+
+
+def test_the_list_tells_what_loads_here(shop: Shop) -> None:
+    here = read_installed()
+    assert here is not None
+    same = {"autogluon_version": here.autogluon, "python_version": here.python}
+    shop.version("A", **same)
+    shop.version("B", **{**same, "autogluon_version": "0.1"})
+    shop.version("C", **{**same, "python_version": "2.7.18"})
+    shop.version("D", autogluon_version=here.autogluon)
+
+    rows = json.loads(shop.cli("list", "--json")[1])
+
+    assert {row["model"]: row["loads_here"] for row in rows} == {"A": True, "B": False, "C": False, "D": None}
+    assert rows[2]["python_version"] == "2.7.18"
 
 
 def test_another_pipelines_models_are_not_listed(shop: Shop) -> None:
@@ -236,44 +247,28 @@ def test_a_model_that_the_config_does_not_list_is_refused(shop: Shop) -> None:
     assert (code, err) == (2, "no model is called 'EWT'; did you mean 'EWR'?\n")
 
 
-def broken(shop: Shop, kind: str) -> str:
-    """Return an artifact that is none."""
-    path = shop.root / "broken.tar.gz"
-    if kind == "missing":
-        return str(path)
-    if kind == "no tar":
-        path.write_text("hello", encoding="utf-8")
-    elif kind == "cut":
-        path.write_bytes(shop.artifact().read_bytes()[:40])
-    elif kind == "link":
-        with tarfile.open(path, "w:gz") as archive:
-            header = tarfile.TarInfo("metadata.json")
-            header.type, header.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            archive.addfile(header)
-    else:
-        changes: dict[str, dict[str, Any]] = {"elsewhere": {"member": "x/metadata.json"}, "newer": {"format": 99}}
-        return str(shop.artifact("broken.tar.gz", **changes.get(kind, {"format": "one"})))
-    return str(path)
-
-
 @pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("missing", "no such file"),
-        ("no tar", "cannot be read as a model.tar.gz"),
-        ("cut", "cannot be read as a model.tar.gz"),
-        ("link", "holds no usable metadata.json"),
-        ("elsewhere", "holds no usable metadata.json"),
-        ("no format", "holds no usable metadata.json"),
-        ("newer", "has format 99, this version reads up to 1"),
-    ],
+    "kind", ["a path upwards", "a symbolic link", "a name twice", "nothing", "no gzip", "no metadata"]
 )
-def test_what_is_no_artifact_of_ours_is_refused_and_nothing_registered(shop: Shop, kind: str, expected: str) -> None:
-    code, _, err = shop.cli("register", "EWR", broken(shop, kind))
+def test_what_is_no_artifact_of_ours_is_refused_and_nothing_registered(shop: Shop, kind: str) -> None:
+    path, said = model_archives.write(shop.root, kind)
+
+    code, out, err = shop.cli("register", "EWR", str(path))
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"{path}: ")
+    assert said in err
+    assert err.count("\n") == 1
+    assert shop.ports.registry.groups("flights") == ()
+    assert not (shop.workspace / "s3").exists()
+
+
+@pytest.mark.parametrize(("name", "said"), [("missing", "no such file"), (".", "is a folder, not a file")])
+def test_what_is_no_file_is_refused(shop: Shop, name: str, said: str) -> None:
+    code, _, err = shop.cli("register", "EWR", str(shop.root / name))
 
     assert code == 2
-    assert expected in err
-    assert shop.ports.registry.groups("flights") == ()
+    assert said in err
 
 
 def test_a_missing_uri_exits_with_2(shop: Shop) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from operator_calls import ARTIFACTS, Operator
 
+from pipelines.settings import Images
+from pipelines.versions import read_locked
+
 
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
@@ -27,6 +30,17 @@ def test_the_list_shows_every_version_over_all_pages(operator: Operator) -> None
 
     assert code == 0
     assert [(row["model"], row["version"]) for row in json.loads(out)] == [("EWR", 3), ("EWR", 2), ("EWR", 1)]
+
+
+def test_the_list_compares_with_the_versions_of_the_deployed_image(operator: Operator) -> None:
+    locked = read_locked(Images())
+    assert locked is not None
+    operator.version("EWR", autogluon_version=locked.autogluon, python_version=f"{locked.python}.5")
+    operator.version("JFK", autogluon_version=locked.autogluon, python_version="3.99.1")
+
+    rows = json.loads(operator.registry("list", "--json")[1])
+
+    assert {row["model"]: row["loads_here"] for row in rows} == {"EWR": True, "JFK": False}
 
 
 def test_a_version_is_approved_and_rejected(operator: Operator) -> None:

@@ -1,37 +1,27 @@
-"""The artifact: deterministic to pack, verified and bounded to unpack."""
+"""The artifact: deterministic to pack, verified before it is read, read to its end before it is unpacked."""
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from pathlib import Path
 
+import model_archives
 import pytest
+from model_archives import ARCHIVES, LIMITS, member, write
 
-from steps import artifact, job
+from steps import artifact, contract, description, job
+from steps.contract import Versions
+
+HERE = Versions("1.6.3", "3.11.4")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "content"
     (root / "predictor" / "models").mkdir(parents=True)
-    (root / "metadata.json").write_text('{"format": 1, "model": "EWR", "autogluon_version": "1.6.3"}')
+    (root / "metadata.json").write_bytes(model_archives.metadata())
     (root / "predictor" / "models" / "モデル.pkl").write_bytes(b"\x00\x01" * 1000)
     return root
-
-
-def archive_of(path: Path, *members: tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for member in members:
-            archive.addfile(member, io.BytesIO(b"x" * member.size))
-    return path
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, target: str = "") -> tarfile.TarInfo:
-    found = tarfile.TarInfo(name)
-    found.type, found.size, found.linkname = kind, size, target
-    return found
 
 
 def test_equal_content_gives_equal_bytes_whenever_and_wherever_it_is_packed(folder: Path, tmp_path: Path) -> None:
@@ -43,69 +33,99 @@ def test_equal_content_gives_equal_bytes_whenever_and_wherever_it_is_packed(fold
     assert (tmp_path / "a" / "model.tar.gz").read_bytes() == (tmp_path / "other name.tar.gz").read_bytes()
 
 
+def opened(path: Path, sha256: str, folder: Path, here: Versions = HERE, free: int = 10**12) -> artifact.Examined:
+    """Do what Infer does with an artifact before it loads anything; unpack into `folder`/out."""
+    target = folder / "out"
+    target.mkdir(exist_ok=True)
+    with artifact.verified(path, sha256, "EWR", folder) as file:
+        examined = artifact.examine(file, "EWR", LIMITS)
+        artifact.check_versions(examined.metadata, here, "EWR", "EWR")
+        artifact.unpack(file, target, examined, "EWR", lambda _: free)
+    return examined
+
+
 def test_what_was_packed_is_what_is_unpacked(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     packed = artifact.pack(folder, path)
-    artifact.verify(path, packed.sha256, "EWR")
-    artifact.unpack(path, tmp_path / "out", "EWR")
+    examined = opened(path, packed.sha256, tmp_path)
     assert packed.size == path.stat().st_size
     assert (tmp_path / "out/predictor/models/モデル.pkl").read_bytes() == b"\x00\x01" * 1000
-    assert artifact.read_metadata(tmp_path / "out", "EWR")["model"] == "EWR"
+    assert examined.metadata["model"] == "EWR"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["content", "model.tar.gz", "out"]
 
 
-def test_a_changed_artifact_is_refused_by_both_sha256(folder: Path, tmp_path: Path) -> None:
+def test_one_flipped_bit_is_refused_by_both_sha256_and_nothing_is_unpacked(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     packed = artifact.pack(folder, path)
-    path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(job.StepError, match=f"model EWR has sha256 .*recorded was {packed.sha256}"):
-        artifact.verify(path, packed.sha256, "EWR")
-
-
-@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside"])
-def test_a_member_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
-    path = archive_of(tmp_path / "model.tar.gz", member(name, size=1))
-    with pytest.raises(job.StepError, match="outside its folder"):
-        artifact.unpack(path, tmp_path / "out", "EWR")
-    assert not (tmp_path / "outside").exists()
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
-    path = archive_of(tmp_path / "model.tar.gz", member("model.pkl", kind, target="metadata.json"))
-    with pytest.raises(job.StepError, match="a link or device"):
-        artifact.unpack(path, tmp_path / "out", "EWR")
-
-
-def test_an_archive_beyond_the_limits_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
-    path = archive_of(tmp_path / "model.tar.gz", member("small", size=10), member("large", size=5000))
-    with pytest.raises(job.StepError, match="more than 9 members or 1000 bytes"):
-        artifact.unpack(path, tmp_path / "out", "EWR", artifact.Limits(members=9, bytes=1000))
-    assert not (tmp_path / "out" / "large").exists()
-    with pytest.raises(job.StepError, match="more than 1 members"):
-        artifact.unpack(path, tmp_path / "out", "EWR", artifact.Limits(members=1))
-
-
-@pytest.mark.parametrize("content", [b"", b"not gzip at all", b"\x1f\x8b\x08\x00truncated"])
-def test_what_is_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "model.tar.gz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(job.StepError, match="not a readable tar"):
-        artifact.unpack(path, tmp_path / "out", "EWR")
+    with pytest.raises(job.StepError, match=f"model EWR has sha256 .*recorded was {packed.sha256}: it is not opened"):
+        opened(path, packed.sha256, tmp_path)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_artifact_without_metadata_is_not_ours(tmp_path: Path) -> None:
-    with pytest.raises(job.StepError, match=r"no metadata\.json"):
-        artifact.read_metadata(tmp_path, "EWR")
+def test_an_artifact_that_changes_after_the_check_is_the_one_that_was_checked(folder: Path, tmp_path: Path) -> None:
+    path, target = tmp_path / "model.tar.gz", tmp_path / "out"
+    packed = artifact.pack(folder, path)
+    with artifact.verified(path, packed.sha256, "EWR", tmp_path) as file:
+        path.write_bytes(model_archives.packed(member("predictor/evil.pkl")))
+        examined = artifact.examine(file, "EWR")
+        artifact.unpack(file, target, examined, "EWR", lambda _: 10**12)
+    assert not (target / "predictor" / "evil.pkl").exists()
+    assert (target / "predictor" / "models" / "モデル.pkl").exists()
 
 
-def test_a_format_of_the_future_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    (tmp_path / "metadata.json").write_text('{"format": 99}')
-    with pytest.raises(job.StepError, match="has format 99, this code reads 1: run"):
-        artifact.read_metadata(tmp_path, "EWR")
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_a_hostile_artifact_is_refused_even_with_the_right_sha256(kind: str, tmp_path: Path) -> None:
+    path, said = write(tmp_path, kind)
+    with pytest.raises(job.StepError) as refused:
+        opened(path, artifact.digest(path), tmp_path)
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("the artifact of model EWR ")
+    assert "Restore the recorded file, or register and approve the model again" in str(refused.value)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_another_autogluon_version_is_refused_with_the_way_out() -> None:
-    metadata = {"model": "EWR", "autogluon_version": "1.5.0"}
-    artifact.check_version(metadata, "1.5.0")
-    with pytest.raises(job.StepError, match=r"AutoGluon 1\.5\.0, here is 1\.6\.3.*run it in an image with"):
-        artifact.check_version(metadata, "1.6.3")
+@pytest.mark.parametrize(
+    ("here", "said"),
+    [
+        (
+            Versions("1.7.0", "3.11.4"),
+            "trained with AutoGluon 1.6.3 and Python 3.11, here is AutoGluon 1.7.0 and Python",
+        ),
+        (Versions("1.6.3", "3.12.1"), "and Python 3.11, here is AutoGluon 1.6.3 and Python 3.12, and a predictor"),
+    ],
+)
+def test_another_autogluon_or_python_is_refused_with_both_ways_out(
+    folder: Path, tmp_path: Path, here: Versions, said: str
+) -> None:
+    path = tmp_path / "model.tar.gz"
+    packed = artifact.pack(folder, path)
+    with pytest.raises(job.StepError) as refused:
+        opened(path, packed.sha256, tmp_path, here)
+    assert said in str(refused.value)
+    assert "run it in an image with those (on AWS a registered version has its own image)" in str(refused.value)
+    assert "python -m pipelines.registry refresh EWR (and --local on this machine)" in str(refused.value)
+    assert len(str(refused.value)) < 500
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_another_patch_of_python_is_no_other_version(folder: Path, tmp_path: Path) -> None:
+    packed = artifact.pack(folder, tmp_path / "model.tar.gz")
+    assert opened(tmp_path / "model.tar.gz", packed.sha256, tmp_path, Versions("1.6.3", "3.11.99"))
+
+
+def test_a_disk_that_is_too_small_is_told_before_it_is_filled(folder: Path, tmp_path: Path) -> None:
+    packed = artifact.pack(folder, tmp_path / "model.tar.gz")
+    with pytest.raises(job.StepError, match=r"the disk has 1 MB: give the job a larger one \(instances\.infer\.volume"):
+        opened(tmp_path / "model.tar.gz", packed.sha256, tmp_path, free=10**6)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_free_bytes_of_a_disk_are_those_of_the_disk(tmp_path: Path) -> None:
+    assert artifact.free_bytes(tmp_path) > 0
+
+
+def test_a_format_that_this_code_writes_is_one_that_it_reads() -> None:
+    assert contract.FORMAT in description.FORMATS

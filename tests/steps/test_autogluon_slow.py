@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steps import artifact, contract, job
+from steps import artifact, contract, description, job
 
 pq: Any = pyarrow.parquet
 pytestmark = pytest.mark.slow
@@ -83,10 +84,8 @@ def test_a_model_beats_the_baseline_and_comes_with_everything_the_report_needs(t
 def test_the_artifact_is_small_has_its_schema_and_no_training_rows(trained: prepared_rows.Tree, tmp_path: Path) -> None:
     path = trained.output("model", "good", "model.tar.gz")
     recorded = evaluation(trained, "good")["artifact"]
-    artifact.verify(path, recorded["sha256"], "good")
     assert recorded["size"] == path.stat().st_size < 300_000
-    artifact.unpack(path, tmp_path, "good")
-    metadata = artifact.read_metadata(tmp_path, "good")
+    metadata = unpacked(path, recorded["sha256"], tmp_path)
     assert [column["name"] for column in metadata["schema"]["columns"]] == list(prepared_rows.KINDS)
     assert metadata["mae"] == evaluation(trained, "good")["regression_metrics"]["mae"]["value"]
     assert not {"X.pkl", "y.pkl", "X_val.pkl", "y_val.pkl"} & {path.name for path in tmp_path.rglob("*")}
@@ -176,6 +175,25 @@ def test_wide_tables_with_dots_and_nulls_train_or_say_why(tmp_path: Path) -> Non
     assert evaluation(tree, "wide")["status"] == "trained"
 
 
+def unpacked(path: Path, sha256: str, folder: Path) -> dict[str, Any]:
+    """Unpack an artifact; return its metadata."""
+    with artifact.verified(path, sha256, "good", folder) as file:
+        examined = artifact.examine(file, "good")
+        artifact.unpack(file, folder, examined, "good")
+    return examined.metadata
+
+
+def packed_as_if_here(path: Path, sha256: str, folder: Path) -> str:
+    """Pack a committed artifact again in place as if this Python had made it; return its sha256.
+
+    The formats are to be read on every Python that runs these tests, and one artifact of each is committed.
+    """
+    folder.mkdir()
+    metadata = unpacked(path, sha256, folder)
+    prepared_rows.write_json(folder / "metadata.json", {**metadata, "python_version": platform.python_version()})
+    return artifact.pack(folder, path).sha256
+
+
 @pytest.mark.parametrize("folder", ARTIFACTS, ids=lambda folder: folder.name)
 def test_every_artifact_format_there_ever_was_is_read(folder: Path, tmp_path: Path) -> None:
     tree = prepared_rows.Tree(tmp_path)
@@ -183,8 +201,10 @@ def test_every_artifact_format_there_ever_was_is_read(folder: Path, tmp_path: Pa
     tree.infer_settings(["format"])
     tree.predict("format", prepared_rows.table(10, seed=9))
     tree.input("model").mkdir(parents=True)
-    shutil.copyfile(folder / "model.tar.gz", tree.input("model", "model.tar.gz"))
-    decided = {"source": "default", "reason": "", "package": "p", "version": 1, "sha256": recorded["sha256"]}
+    path = tree.input("model", "model.tar.gz")
+    shutil.copyfile(folder / "model.tar.gz", path)
+    sha256 = packed_as_if_here(path, recorded["sha256"], tmp_path / "again")
+    decided = {"source": "default", "reason": "", "package": "p", "version": 1, "sha256": sha256}
     prepared_rows.write_json(tree.input("decision", "decision.json"), {"models": {"format": decided}})
     done = run_step(tree, "steps.infer")
     assert done.returncode == 0, done.stderr
@@ -193,8 +213,8 @@ def test_every_artifact_format_there_ever_was_is_read(folder: Path, tmp_path: Pa
 
 
 def test_there_is_an_artifact_of_every_format() -> None:
-    assert [folder.name for folder in ARTIFACTS] == [f"format-{number}" for number in artifact.FORMATS]
-    assert contract.FORMAT in artifact.FORMATS
+    assert [folder.name for folder in ARTIFACTS] == [f"format-{number}" for number in description.FORMATS]
+    assert contract.FORMAT in description.FORMATS
     assert all(path.stat().st_size < 300_000 for folder in ARTIFACTS for path in folder.iterdir())
 
 

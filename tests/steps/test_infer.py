@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import shutil
 from collections.abc import Mapping
@@ -198,16 +199,48 @@ def test_an_artifact_of_another_sha256_is_not_opened(bench: Bench) -> None:
     assert bench.loaded == []
 
 
-def test_an_artifact_of_another_autogluon_is_not_loaded(bench: Bench) -> None:
-    bench.deliver(autogluon_version="1.2.0")
-    with pytest.raises(job.StepError, match=r"trained with AutoGluon 1\.2\.0"):
+@pytest.mark.parametrize("other", [{"autogluon_version": "1.2.0"}, {"python_version": "3.9.1"}])
+def test_an_artifact_of_other_versions_is_not_loaded(bench: Bench, other: dict[str, str]) -> None:
+    bench.deliver(**other)
+    with pytest.raises(job.StepError, match=r"trained with AutoGluon .*registry refresh C-all"):
         bench.run()
     assert bench.loaded == []
 
 
-def test_another_python_is_a_warning(bench: Bench) -> None:
-    bench.deliver(python_version="3.9.1")
-    assert "the model was trained with Python 3.9.1" in bench.run()["warnings"][0]
+class Opened:
+    """Unpickling one of these makes a file: whoever opens it runs it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+def unpickle(folder: Path, name: str) -> scoring.Predictor:
+    """Load as AutoGluon does: by opening the pickle."""
+    return pickle.loads((folder / "predictor.pkl").read_bytes())
+
+
+def test_one_flipped_byte_between_train_and_infer_and_no_pickle_is_opened(bench: Bench) -> None:
+    trap = bench.tree.root / "opened"
+    pickled = pickle.dumps(Opened(trap))
+    (bench.tree.root / "content" / artifact.PREDICTOR_DIR / "predictor.pkl").write_bytes(pickled)
+    bench.deliver()
+    path = bench.tree.input("model", "model.tar.gz")
+    whole = path.read_bytes()
+    for position in (0, len(whole) // 2, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[position] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(job.StepError, match="it is not opened"):
+            infer.infer(MODEL, job.read_settings(), unpickle)
+        assert not trap.exists()
+
+    path.write_bytes(whole)
+    with pytest.raises(job.StepError, match="could not score"):
+        infer.infer(MODEL, job.read_settings(), unpickle)
+    assert trap.exists(), "the trap works: an artifact that passes is opened"
 
 
 def test_a_missing_artifact_is_told_with_the_way_out(bench: Bench) -> None:
