@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from lambda_trigger import evaluation, settings, verdicts
 from lambda_trigger.ports import (
@@ -34,6 +35,7 @@ ALL = "all"
 PER_MODEL = "per_model"
 NO_DEFAULT = "no approved default model"
 NOTHING_TO_PREDICT = "no rows to predict"
+UNPREPARED = "its rows to predict could not be prepared"
 
 
 class PolicyError(Exception):
@@ -61,7 +63,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What `choose` decides on; `fresh` has model URI and sha256 by slug, `defaults` those in need."""
+    """What `choose` decides on; `fresh` has model URI and sha256 by slug, `defaults` those in need.
+
+    `unprepared` are the slugs of segments whose rows to predict could not be prepared: nobody can serve them.
+    """
 
     found: Verdicts
     policy: str
@@ -70,6 +75,7 @@ class Candidates:
     defaults: Mapping[str, ModelPackage]
     image: str
     decision_uri: str
+    unprepared: Collection[str] = ()
 
 
 def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
@@ -99,7 +105,7 @@ def models_in_need(models: Sequence[Model], found: Verdicts, policy: str, rows: 
     """Return the models whose rows cannot be served by their fresh model.
 
     A model without training rows is not rejected by the gate, but its rows need a default as well; a model
-    without rows to predict never does.
+    without rows to predict, or whose rows could not be prepared, never does.
     """
     return tuple(m for m in models if rows[m.slug] > 0 and not _is_fresh(found.of(m.slug), found, policy))
 
@@ -111,7 +117,8 @@ def choose(model: Model, candidates: Candidates) -> Choice:
     if _is_fresh(verdict, candidates.found, candidates.policy) or (verdict.accepted and not has_rows):
         uri, sha256 = candidates.fresh[model.slug]
         return Choice(model.name, model.slug, contract.FRESH, "accepted by the gate", uri, candidates.image, sha256)
-    why = _why_not_fresh(verdict, candidates.found) if has_rows else NOTHING_TO_PREDICT
+    nothing = UNPREPARED if model.slug in candidates.unprepared else NOTHING_TO_PREDICT
+    why = _why_not_fresh(verdict, candidates.found) if has_rows else nothing
     if has_rows and default is not None:
         image = default.image_uri or candidates.image
         served = (default.artifact_uri, image, default.sha256, default.version, default.arn)
@@ -147,7 +154,9 @@ def _collect(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], models
     """Read all that the decision rests on: the defaults for all models, the rest for this slice."""
     objects, policy = ports.objects, _check_policy(str(event[contract.KEY_POLICY]))
     found = verdicts.parse(objects.read_text(str(event[contract.KEY_VERDICTS])))
-    rows = {model.slug: _rows_to_predict(objects, event, model) for model in chosen.models}
+    prepared = {model.slug: _read_prepared(objects, event, model) for model in chosen.models}
+    unprepared = {slug for slug, status in prepared.items() if status.get("status") == contract.FAILED}
+    rows = {slug: 0 if slug in unprepared else int(status["rows"]) for slug, status in prepared.items()}
     accepted = [model for model in models if found.of(model.slug).accepted]
     return Candidates(
         found=found,
@@ -157,6 +166,7 @@ def _collect(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], models
         defaults=_find_defaults(ports, chosen, models_in_need(chosen.models, found, policy, rows), event),
         image=str(event[contract.KEY_IMAGE]),
         decision_uri=join_uri(event[contract.KEY_OUTPUT], _slice_name(event), contract.DECISION_FILE),
+        unprepared=unprepared,
     )
 
 
@@ -172,9 +182,11 @@ def _slice_name(event: Mapping[str, Scalar]) -> str:
     return f"{int(event[contract.KEY_FIRST]) // contract.DECIDE_WIDTH + 1:02d}"
 
 
-def _rows_to_predict(objects: ObjectStore, event: Mapping[str, Scalar], model: Model) -> int:
-    status = objects.read_text(join_uri(event[contract.KEY_PREDICT], model.slug, contract.STATUS_FILE))
-    return int(json.loads(status)["rows"])
+def _read_prepared(objects: ObjectStore, event: Mapping[str, Scalar], model: Model) -> dict[str, Any]:
+    """Return what PreparePrediction says of a model's rows."""
+    uri = join_uri(event[contract.KEY_PREDICT], model.slug, contract.STATUS_FILE)
+    found: dict[str, Any] = json.loads(objects.read_text(uri))
+    return found
 
 
 def _fresh_model(objects: ObjectStore, event: Mapping[str, Scalar], model: Model) -> tuple[str, str | None]:

@@ -94,7 +94,8 @@ def finished(run: Run, summary: Summary, places: Places) -> Mail:
     where = {"predictions": places.predictions, "report": places.report, "summary": places.summary}
     facts = {"rows": f"{summary.rows} predictions for {summary.predict_rows} rows", **where}
     next_steps = "\n".join(["Next:", *(f"  {step}" for step in places.next_steps)]) if places.next_steps else ""
-    return Mail(first, _join(first, _facts(run), _served_table(summary.models), _lines(facts), next_steps))
+    failures = "\n".join(f"{m.name}: {_say_failed(m)}" for m in summary.models if m.failure is not None)
+    return Mail(first, _join(first, _facts(run), _served_table(summary.models), failures, _lines(facts), next_steps))
 
 
 def failed(run: Run, ending: Ending) -> Mail:
@@ -191,7 +192,15 @@ def _say_verdict(model: Verdict) -> str:
     return "not trained" if model.ignored else "accepted" if model.accepted else "REJECTED"
 
 
+def _say_failed(model: ModelSummary) -> str:
+    """Return why nobody served a segment; the rows that wait are unknown where its files cannot be read."""
+    waiting = _count(model.rows_waiting, "row") if model.rows_waiting else "its rows, which could not be counted,"
+    return f"FAILED, {waiting} without a prediction: {model.failure}"
+
+
 def _say_served(model: ModelSummary) -> str:
+    if model.failure is not None:
+        return "nobody - FAILED, see below"
     version = f" version {model.model_version}" if model.model_version is not None else ""
     return model.served_by + version + ("" if model.served_by == "fresh" or not model.why else f" - {model.why}")
 

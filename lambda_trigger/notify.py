@@ -18,7 +18,7 @@ from lambda_trigger.mails import Ending, FailedStep, Mail, Places, Run
 from lambda_trigger.ports import ObjectStore, PortError, Ports, Scalar, join_uri, ports_for
 from lambda_trigger.settings import Settings
 from lambda_trigger.summary import Summary
-from lambda_trigger.text import format_size, format_time, quote_argument
+from lambda_trigger.text import format_size, format_time, list_names, quote_argument
 from steps import contract
 
 log = logging.getLogger(__name__)
@@ -209,13 +209,15 @@ def _try_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str]) -> li
 
 
 def _next_steps(ports: Ports, found: Summary) -> list[str]:
-    """Return what to do about models that the gate turned down: look, then approve or register one."""
-    turned_down = [model for model in found.models if not model.accepted and model.served_by != contract.FRESH]
-    concerned = [model for model in turned_down if model.is_unserved or model.served_by == contract.DEFAULT]
-    if not concerned:
-        return []
-    commands = [ports.command("registry", f"approve {quote_argument(m.name, m.slug)}") for m in concerned]
-    return [
-        "look at the report; to serve a model that the gate turned down, approve its newest version:",
-        *commands,
+    """Return what to do: mend what failed; look at models that the gate turned down, then approve or register one."""
+    failed = [model.name for model in found.models if model.failure is not None]
+    steps = [
+        f"mend what is said of {list_names(failed)} above, then start a new run:",
+        ports.command("run", "--raw FOLDER"),
     ]
+    turned_down = [model for model in found.models if not model.accepted and model.served_by != contract.FRESH]
+    turned_down = [model for model in turned_down if model.failure is None]
+    concerned = [model for model in turned_down if model.is_unserved or model.served_by == contract.DEFAULT]
+    commands = [ports.command("registry", f"approve {quote_argument(m.name, m.slug)}") for m in concerned]
+    look = "look at the report; to serve a model that the gate turned down, approve its newest version:"
+    return [*(steps if failed else []), *([look, *commands] if concerned else [])]

@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Who served one segment, and why; `rows` were predicted, `rows_waiting` should have been and were not."""
+    """Who served one segment, and why; `rows` were predicted, `rows_waiting` should have been and were not.
+
+    `failure` is why its rows could not be prepared or scored, although the run went on.
+    """
 
     name: str
     slug: str
@@ -27,11 +30,12 @@ class ModelSummary:
     model_version: int | None
     mae_low: float | None = None
     mae_high: float | None = None
+    failure: str | None = None
 
     @property
     def is_unserved(self) -> bool:
         """Tell whether rows of this segment got no prediction; a segment without rows lacks nothing."""
-        return self.rows_waiting > 0
+        return self.rows_waiting > 0 or self.failure is not None
 
 
 @dataclass(frozen=True)
@@ -73,4 +77,5 @@ def _parse_model(name: str, found: Mapping[str, Any]) -> ModelSummary:
         model_version=found["model_version"],
         mae_low=found.get("mae_low"),
         mae_high=found.get("mae_high"),
+        failure=found.get("failure"),
     )

@@ -129,6 +129,7 @@ def _model(found: Mapping[str, Any], served_by: str | None) -> dict[str, Any]:
         "served_by": served_by,
         "rows": found.get("rows", 0),
         "model_version": found.get("model_version"),
+        "failure": found.get("failure"),
     }
 
 
@@ -162,6 +163,7 @@ def as_json(result: Result) -> str:
 def as_table(result: Result) -> str:
     """Return the result as text for people: a table of models, then where things are and what to do next."""
     lines = ["", *_model_lines(result)] if result.models else [""]
+    lines += [f"{name}: left out: {m['failure']}" for name, m in result.models.items() if m.get("failure")]
     took = f"{'for' if result.status in GOING_ON else 'in'} {result.seconds:.1f} s"
     lines += ["", f"{result.status} {took}: execution {result.execution}"]
     places = {"predictions": result.predictions, "report": result.report, "studio": result.link}

@@ -283,6 +283,7 @@ class Settings(Frozen):
     data: Data
     models: Models
     min_rows: Count = 30
+    on_segment_failure: Literal["fail", "isolate"] = "fail"
     rest: Literal["pooled", "skip", "fail"] = "pooled"
     training: Training = Training()
     gate: Gate = Gate()

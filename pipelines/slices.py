@@ -75,6 +75,7 @@ def _prepare(settings: Settings, models: tuple[ModelSpec, ...]) -> dict[str, Any
         "delimiter": settings.data.delimiter,
         "segment": segment_column(settings),
         "rest": settings.rest,
+        "on_segment_failure": settings.on_segment_failure,
         "models": [model.to_json() for model in models],
     }
 
@@ -122,6 +123,7 @@ def infer_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
             "nulls": settings.drift.nulls.warn,
             "ignore": list(_not_compared(settings, model)),
         },
+        "on_segment_failure": settings.on_segment_failure,
         "models": [{"name": model.name, "slug": model.slug}],
     }
 

@@ -103,6 +103,10 @@ SKIPPED = "skipped"
 PREPARED = "prepared"
 SCORED = "scored"
 
+# What the settings say about a failure of one segment
+ON_SEGMENT_FAILURE = "on_segment_failure"
+ISOLATE = "isolate"
+
 # Who served a segment
 FRESH = "fresh"
 DEFAULT = "default"
@@ -159,6 +163,9 @@ ROW = "__row__"
 # JSON path of a holdout MAE: SageMaker's model-quality form
 # (https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html)
 MAE_PATH = "regression_metrics.mae.value"
+
+NO_CACHE_FILE = "no-cache"
+"""Below `/opt/ml/output`: this step succeeded in a way that must not stand in for another run."""
 
 # Environment
 ML_ROOT_VARIABLE = "ML_ROOT"

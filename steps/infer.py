@@ -2,23 +2,28 @@
 
 Before a row is scored: the artifact's sha256, its format and AutoGluon version, and its schema against the rows. Then
 batch by batch through the predictor in memory, with row count and order proven at the end. Part files hold nothing
-that differs between two runs; timings go to `inference.json` only.
+that differs between two runs; timings go to `inference.json` only. Where the settings isolate segments, each is scored
+in a process of its own and its failure is written down instead of raised.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import math
+import os
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 
-from steps import compatibility, contract, delivery, job, scoring
+from steps import compatibility, contract, delivery, failure, fitting, job, scoring, trial
 from steps.delivery import Delivery
 from steps.drift import Distribution, Limits, Rates
 from steps.model import Load, Model, load_predictor, open_model
@@ -26,6 +31,8 @@ from steps.partfile import Parts
 
 pq: Any = pyarrow.parquet  # has no type information
 log = logging.getLogger(__name__)
+
+Launch = Callable[[Path, trial.Guard, Mapping[str, str], Sequence[str], str], trial.Outcome]
 
 
 @dataclass(frozen=True)
@@ -52,31 +59,111 @@ class Scored:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Score every model of the step's settings."""
-    argparse.ArgumentParser(prog="python -m steps.infer", description=__doc__).parse_args(argv)
+    """Score every model of the step's settings; with `--model` one of them, as the child of such a step."""
+    parser = argparse.ArgumentParser(prog="python -m steps.infer", description=__doc__)
+    parser.add_argument("--model", help="slug of the one model to score")
+    parser.add_argument("--outcome", type=Path, help="folder that takes how it ended")
+    arguments = parser.parse_args(argv)
     settings = job.read_settings()
-    for model in settings["models"]:
+    chosen = [model for model in settings["models"] if arguments.model in (None, model["slug"])]
+    if arguments.outcome:
+        _answer(arguments.outcome, chosen[0], settings)
+    elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE:
+        for model in chosen:
+            infer_isolated(model)
+    else:
+        for model in chosen:
+            infer(model, settings)
+
+
+def infer_isolated(model: Mapping[str, Any], launch: Launch = trial.run) -> None:
+    """Score one model's rows in a process of its own, and outlive whatever happens to it.
+
+    Raises:
+        StepError: the inputs of the step are not there, or our own code failed: no failure of this segment alone.
+    """
+    root = contract.ml_root() / "processing"
+    command = (sys.executable, "-m", "steps.infer", "--model", str(model["slug"]), "--outcome")
+    environment = trial.child_environment(os.environ, trial.cores(os.environ))
+    with tempfile.TemporaryDirectory(prefix="infer-outcome-", dir=root) as folder:
+        outcome = launch(Path(folder), trial.Guard(math.inf, math.inf), environment, command, "inference")
+    if outcome.status == trial.TRANSIENT:
+        served = delivery.delivery_of(model)
+        _write(served, _give_up(served, outcome.reason, _status(served)["rows"], contract.INFER), 0.0)
+    elif outcome.status == trial.BROKEN:
+        raise job.StepError(f"model {model['name']}: {outcome.reason}")
+
+
+def _answer(folder: Path, model: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Score one model as the child, and tell the parent that it came to its end."""
+    threading.Thread(target=fitting.end_with_parent, daemon=True).start()
+    try:
         infer(model, settings)
+    except job.StepError as error:
+        trial.write_outcome(folder, trial.Outcome(trial.BROKEN, str(error)))
+    else:
+        trial.write_outcome(folder, trial.Outcome(contract.SCORED))
 
 
 def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = load_predictor) -> None:
     """Score one model's rows, or write why nobody does."""
     started = time.monotonic()
     served = delivery.delivery_of(model)
-    target = contract.output_dir(contract.OUT_PREDICTIONS) / served.slug
+    target = _target(served)
     delivery.copy_training(served.slug, target / contract.TRAINING_DIR)
     status = _status(served)
-    task = _task(served, settings, target)
-    if contract.SKIPPED in (served.source, status["status"]):
+    if status["status"] == contract.FAILED:
+        found = _give_up(served, status["reason"], status.get("rows_waiting"), contract.PREPARE_PREDICTION)
+    elif contract.SKIPPED in (served.source, status["status"]):
         reason = served.reason if served.source == contract.SKIPPED else status["reason"]
-        found = _skipped(served, reason or "", task.rows)
+        found = _skipped(served, reason or "", _task(served, settings, target).rows)
+    elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE:
+        found = _score_or_explain(served, settings, status["rows"], load)
     else:
-        _prove_read(served, task.rows, status["rows"])
-        found = _report(served, _score(task, served, load) if task.rows else _score_nothing(task, served))
-    seconds = time.monotonic() - started
+        found = _score_all(served, settings, status["rows"], load)
+    _write(served, found, time.monotonic() - started)
+
+
+def _target(served: Delivery) -> Path:
+    return contract.output_dir(contract.OUT_PREDICTIONS) / served.slug
+
+
+def _write(served: Delivery, found: Mapping[str, Any], seconds: float) -> None:
     rate = round(found["rows"] / seconds, 1) if found["rows"] else None
-    job.write_json(target / contract.INFERENCE_FILE, {**found, "seconds": round(seconds, 3), "rows_per_second": rate})
+    told = {**found, "seconds": round(seconds, 3), "rows_per_second": rate}
+    job.write_json(_target(served) / contract.INFERENCE_FILE, told)
     log.info("%s: %s, %d rows by %s", served.name, found["status"], found["rows"], found["source"])
+
+
+def _score_all(served: Delivery, settings: Mapping[str, Any], rows: int, load: Load) -> dict[str, Any]:
+    task = _task(served, settings, _target(served))
+    _prove_read(served, task.rows, rows)
+    return _report(served, _score(task, served, load) if task.rows else _score_nothing(task, served))
+
+
+def _score_or_explain(served: Delivery, settings: Mapping[str, Any], rows: int, load: Load) -> dict[str, Any]:
+    """Score a segment, or say why not: the seam at which a failure becomes a result that the others survive."""
+    try:
+        return _score_all(served, settings, rows, load)
+    except job.StepError as error:
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - see above; texts of libraries quote cells
+        log.warning("%s: %s: %s", served.name, failure.name(error), failure.frames(error))
+        reason = f"inference met a {failure.name(error)} at {failure.place(error)}"
+    return _give_up(served, reason, rows, contract.INFER)
+
+
+def _give_up(served: Delivery, reason: str, waiting: int | None, step: str) -> dict[str, Any]:
+    """Return the report of a segment that failed, and take away what was written of its predictions."""
+    for path in _target(served).glob("part-*.parquet"):
+        path.unlink()
+    log.warning("%s: failed in %s: %s", served.name, step, " ".join(reason.split()))
+    return {
+        **_skipped(served, reason, 0),
+        "status": contract.FAILED,
+        "rows_waiting": waiting,
+        "failed_step": step,
+    }
 
 
 def _predict_dir(served: Delivery) -> Path:

@@ -102,7 +102,8 @@ def _read_models(
     root = contract.input_dir(contract.IN_INFERENCE)
     _check_listed(root, [model["slug"] for model in listed], verdicts, decisions)
     models = tuple(_read_model(root / m["slug"], m, verdicts[m["slug"]], decisions.get(m["slug"])) for m in listed)
-    differing = [m.name for m in models if m.decision is not None and m.decision["source"] != m.source]
+    served = [m for m in models if m.decision is not None and m.failure is None]
+    differing = [m.name for m in served if (m.decision or {})["source"] != m.source]
     if differing:
         raise StepError(f"who served {_some(differing)} is not what Decide chose: run the inference steps again")
     return models

@@ -120,9 +120,10 @@ def _tone(run: summary.Run) -> str:
 
 def _advice(run: summary.Run, local: bool) -> list[dict[str, Any]]:
     """Say what to do next, each with the commands that do it."""
-    down = [m for m in summary.rejected(run.models) if _is_trained(m) and not m.waiting]
+    down = [m for m in summary.rejected(run.models) if _is_trained(m) and not m.waiting and m.failure is None]
     fresh = [m for m in run.models if m.source == contract.FRESH and m.verdict.get("accepted")]
-    advice = _advice_on_skipped([model for model in run.models if model.waiting], local)
+    advice = _advice_on_failed([model for model in run.models if model.failure is not None], run.execution, local)
+    advice += _advice_on_skipped([m for m in run.models if m.waiting and m.failure is None], local)
     if down:
         text = "Look at the rejected models below. To let one serve all the same, approve it as the default."
         advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": _approvals(down, local)})
@@ -130,6 +131,20 @@ def _advice(run: summary.Run, local: bool) -> list[dict[str, Any]]:
         text = "Nothing needs doing. To have these models as defaults should a later run be rejected, approve them."
         advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": _approvals(fresh, local)})
     return advice or [{"text": "Nothing needs doing.", "commands": []}]
+
+
+def _advice_on_failed(failed: Sequence[summary.Model], execution: str, local: bool) -> list[dict[str, Any]]:
+    """Say why segments failed: mended data need a new run, a job that was ended is run again from its step."""
+    if not failed:
+        return []
+    start = f"python -m pipelines.run{' --local' * local}"
+    scored = [model for model in failed if model.inference.get("failed_step") == contract.INFER]
+    suffix = contract.FALLBACK * any(model.decision is not None for model in failed)
+    again = [f"{start} --from {contract.INFER}{suffix}-{m.slug} --of {execution}" for m in scored[:_NAMED]]
+    text = f"Failed and left out, the others are not touched by it: {_reasons(failed)}. "
+    text += "Mend the data, then start a new run"
+    text += "; where nothing is wrong with the data, run the step again, and all after it." if again else "."
+    return [{"text": f"{text} {_SURROUNDINGS}", "commands": [start, *again]}]
 
 
 def _advice_on_skipped(skipped: Sequence[summary.Model], local: bool) -> list[dict[str, Any]]:
@@ -208,7 +223,7 @@ def _row(model: summary.Model) -> dict[str, Any]:
         "verdict": word,
         "tone": tone,
         "reasons": against,
-        "served": model.source,
+        "served": model.source if model.failure is None else contract.FAILED,
         "why": "" if model.why == "; ".join(against) else model.why,  # said once, beside the verdict
         "version": model.inference.get("version"),
         "interval": interval(verdict),
@@ -267,6 +282,8 @@ def _optional(path: Path) -> Any:
 
 def _notes(model: summary.Model) -> list[str]:
     notes = [] if verdict_of(model)[1] in ("good", "none") else summary.reasons(model)
+    if model.failure is not None:
+        notes.append(f"Failed: {model.failure}")
     if model.waiting:
         notes.append(f"{model.waiting:,} rows to predict have no prediction")
     if model.source == contract.DEFAULT:

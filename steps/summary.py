@@ -46,13 +46,21 @@ class Model:
         return int(self.inference["rows"])
 
     @property
+    def failure(self) -> str | None:
+        """Why the segment's rows could not be prepared or scored although the run went on, or None."""
+        failed = self.inference.get("status") == contract.FAILED
+        return str(self.inference.get("reason") or "no reason was given") if failed else None
+
+    @property
     def waiting(self) -> int:
-        """Rows that were to be predicted and were not, because the segment was skipped."""
+        """Rows that were to be predicted and were not; 0 also for a failed segment whose rows could not be counted."""
         return int(self.inference.get("rows_waiting") or 0) if self.source == contract.SKIPPED else 0
 
     @property
     def why(self) -> str:
-        """Why this model served the segment."""
+        """Why this model served the segment, or nobody did."""
+        if self.failure is not None:
+            return self.failure
         return str((self.decision or {}).get("reason") or self.inference.get("reason") or "")
 
 
@@ -74,8 +82,8 @@ class Run:
 
 
 def status_of(models: Sequence[Model]) -> str:
-    """Return Degraded when a segment with rows to predict got no predictions."""
-    return DEGRADED if any(model.waiting for model in models) else SUCCEEDED
+    """Return Degraded when a segment with rows to predict got no predictions, or one has failed."""
+    return DEGRADED if any(model.waiting or model.failure is not None for model in models) else SUCCEEDED
 
 
 def summarize(run: Run, rows: int) -> dict[str, Any]:
@@ -125,23 +133,24 @@ def _gate_sentence(models: Sequence[Model]) -> str:
 
 
 def _served_sentence(models: Sequence[Model]) -> str:
-    wanted = [m for m in models if m.rows or m.waiting]
+    wanted = [m for m in models if m.rows or m.waiting or m.failure is not None]
     if not wanted:
         return "There was nothing to predict"
     by_source = {
         "served by fresh models": [m for m in wanted if m.source == contract.FRESH],
         "served by DEFAULT": [m for m in wanted if m.source == contract.DEFAULT],
-        "SKIPPED": [m for m in wanted if m.source == contract.SKIPPED],
+        "SKIPPED": [m for m in wanted if m.source == contract.SKIPPED and m.failure is None],
+        "FAILED": [m for m in wanted if m.failure is not None],
     }
     told = [f"{len(found):,} of {len(wanted):,} {how}" for how, found in by_source.items() if found]
     told[0] = told[0].replace(" served", f" segment{'s' * (len(wanted) > 1)} served", 1)
-    return ", ".join(told) + _because(rejected(models))
+    return ", ".join(told) + _because([m for m in models if m.failure is not None or m in rejected(models)])
 
 
 def _because(models: Sequence[Model]) -> str:
     if not models:
         return ""
-    named = [f"{model.name}: {reasons(model)[0]}" for model in models[:_NAMED]]
+    named = [f"{model.name}: {model.failure or reasons(model)[0]}" for model in models[:_NAMED]]
     more = f"; and {len(models) - _NAMED:,} more" if len(models) > _NAMED else ""
     return f" ({'; '.join(named)}{more})"
 
@@ -157,6 +166,7 @@ def _model(model: Model) -> dict[str, Any]:
         "why": model.why,
         "rows": model.rows,
         "rows_waiting": model.waiting,
+        "failure": model.failure,
         "model_version": inference.get("version"),
         "train_rows": evaluation.get("train_rows"),
         "status": verdict.get("status") or evaluation.get("status"),

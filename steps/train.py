@@ -27,7 +27,6 @@ GUARD_SECONDS = 60.0
 """Added to the guard: starting up, reading and packing take their time however short the limit is."""
 SLOWEST_ROWS_PER_SECOND = 200.0
 """A model slower than this on the holdout is taken for hanging."""
-ISOLATE = "isolate"
 
 Launch = Callable[[Path, trial.Guard, Mapping[str, str]], trial.Outcome]
 
@@ -89,13 +88,15 @@ def train_model(task: Job, model: Mapping[str, Any], threads: int) -> None:
     if status["status"] == contract.SKIPPED:
         _publish_untrained(model, prepared, evaluation.skipped(model, status["reason"] or "no training rows"))
         return
-    outcome = trial.Outcome(trial.FAILED, _hopeless(status))
+    outcome = trial.Outcome(trial.FAILED, _hopeless(status, model["name"]))
     if not outcome.reason:
         outcome = _attempts(task, model, threads, status)
     if outcome.status == trial.TRAINED:
         return
     log.warning("%s: not trained: %s", model["name"], outcome.reason)
     transient = outcome.status == trial.TRANSIENT
+    if transient:
+        _forbid_caching()
     _publish_untrained(model, prepared, evaluation.failed(model, outcome.reason, status, transient=transient))
 
 
@@ -110,8 +111,17 @@ def _status(prepared: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def _hopeless(status: Mapping[str, Any]) -> str:
+def _forbid_caching() -> None:
+    """Keep a result that memory or time has made from standing in for another run's."""
+    marker = contract.ml_root() / "output" / contract.NO_CACHE_FILE
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+
+
+def _hopeless(status: Mapping[str, Any], name: str) -> str:
     """Return why no model can be trained and measured whatever AutoGluon does, or nothing."""
+    if status["status"] == contract.FAILED:
+        return str(status["reason"] or f"the training rows of {name} could not be prepared")
     train_rows, holdout_rows = status["train_rows"], status["holdout_rows"]
     if train_rows and holdout_rows:
         return ""
@@ -158,7 +168,7 @@ def _raise_fatal(outcome: trial.Outcome, name: str, on_transient_failure: str) -
         raise job.StepError(outcome.reason)
     if outcome.status == trial.BROKEN:
         raise job.StepError(f"model {name}: {outcome.reason}")
-    if outcome.status == trial.TRANSIENT and on_transient_failure != ISOLATE:
+    if outcome.status == trial.TRANSIENT and on_transient_failure != contract.ISOLATE:
         raise job.StepError(
             f"model {name}: {outcome.reason}, {ATTEMPTS} times. Retry the run, give the step more memory or time, "
             "or set on_transient_failure to isolate"

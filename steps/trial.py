@@ -1,7 +1,8 @@
 """One fit as a child process under an outer guard: the protocol, the launch and the verdict on how it ended.
 
 The parent (Train) imports nothing heavy and survives whatever happens to the child: AutoGluon can exceed its own
-limit fourfold, be killed for memory, hang or crash. It decides nothing about models or data.
+limit fourfold, be killed for memory, hang or crash. It decides nothing about models or data. Infer runs its scoring in
+the same way where one segment must not take the others with it.
 """
 
 from __future__ import annotations
@@ -79,8 +80,13 @@ def child_environment(environment: Mapping[str, str], threads: int) -> dict[str,
     return {**environment, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
 
 
-def run(folder: Path, guard: Guard, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> Outcome:
-    """Run `command` on `folder` (which holds the request) and return how it ended; the child never outlives this."""
+def run(
+    folder: Path, guard: Guard, environment: Mapping[str, str], command: Sequence[str] = COMMAND, work: str = "training"
+) -> Outcome:
+    """Run `command` on `folder` (which holds the request) and return how it ended; the child never outlives this.
+
+    `work` is what the reasons call that which the child does.
+    """
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
         [*command, str(folder)],
         stdin=subprocess.PIPE,  # closes when this process dies, however it dies; the child ends then
@@ -92,7 +98,7 @@ def run(folder: Path, guard: Guard, environment: Mapping[str, str], command: Seq
         finally:
             if child.poll() is None:
                 child.kill()
-    return Outcome(TRANSIENT, overdue) if overdue else _ending(child.returncode, folder)
+    return Outcome(TRANSIENT, overdue) if overdue else _ending(child.returncode, folder, work)
 
 
 def _overdue(child: subprocess.Popen[bytes], folder: Path, guard: Guard) -> str:
@@ -107,14 +113,14 @@ def _overdue(child: subprocess.Popen[bytes], folder: Path, guard: Guard) -> str:
     return f"measuring on the holdout was stopped after {guard.measure:.0f} s"
 
 
-def _ending(code: int, folder: Path) -> Outcome:
+def _ending(code: int, folder: Path, work: str) -> Outcome:
     if code == 0 and (folder / OUTCOME_FILE).exists():
         return read_outcome(folder)
     if code in (-signal.SIGKILL, _KILLED):
-        return Outcome(TRANSIENT, "training was killed (SIGKILL), most likely because memory ran out")
+        return Outcome(TRANSIENT, f"{work} was killed (SIGKILL), most likely because memory ran out")
     if code < 0 or code > 128:
-        return Outcome(TRANSIENT, f"training was ended by {_signal_name(abs(code) % 128)}")
-    return Outcome(BROKEN, f"training ended with exit code {code} and no outcome; see the step's log")
+        return Outcome(TRANSIENT, f"{work} was ended by {_signal_name(abs(code) % 128)}")
+    return Outcome(BROKEN, f"{work} ended with exit code {code} and no outcome; see the step's log")
 
 
 def _signal_name(number: int) -> str:

@@ -205,3 +205,15 @@ def test_an_unknown_policy_is_refused_with_those_there_are(desk: Desk) -> None:
 
     with pytest.raises(PolicyError, match=r"'each', expected 'all' or 'per_model'"):
         run(desk, "each", names=["EWR"])
+
+
+def test_a_segment_whose_rows_could_not_be_prepared_needs_no_default(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0})
+    for slug in ("EWR", "JFK"):
+        desk.write(f"{RUN}/predict/{slug}/status.json", {"status": "failed", "rows": 7, "reason": "file damaged"})
+
+    found = run(desk, names=["EWR", "JFK"])
+
+    decision = desk.read(str(found["DecisionUri"]))["models"]
+    assert sources(desk) == {"EWR": "skipped", "JFK": "fresh"}
+    assert decision["EWR"]["reason"] == "its rows to predict could not be prepared"

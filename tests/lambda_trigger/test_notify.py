@@ -153,6 +153,17 @@ def test_the_finished_mail_tells_where_predictions_and_report_are(desk: Desk) ->
     assert "15 predictions for 15 rows" in body(desk)
 
 
+def test_a_segment_that_failed_is_mailed_with_its_reason_and_what_to_do(desk: Desk) -> None:
+    failed = {"rows": 0, "rows_waiting": 0, "accepted": False, "failure": "file 'a.csv' is not UTF-8"}
+    finish(desk, {"EWR": model_summary("skipped", **failed), "JFK": model_summary()}, "Degraded")
+
+    assert first_line(desk) == "flights: DEGRADED, 1 of 2 not served (EWR), 1 of 2 served by fresh models"
+    text = body(desk)
+    assert "EWR: FAILED, its rows, which could not be counted, without a prediction: file 'a.csv' is not UTF-8" in text
+    assert "mend what is said of EWR above, then start a new run:" in text
+    assert "approve" not in text
+
+
 def test_a_failed_run_is_mailed_with_step_reason_and_command(desk: Desk) -> None:
     desk.configure()
     event = {

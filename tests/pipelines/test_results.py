@@ -121,3 +121,13 @@ def test_data_that_were_mended_are_a_new_execution(tmp_path: Path) -> None:
     assert results.next_command("PreparePrediction", origin(raw="my data"), "") == (
         "python -m pipelines.run --local --raw 'my data'"
     )
+
+
+def test_a_segment_that_was_left_out_is_told_with_its_reason(tmp_path: Path) -> None:
+    failed = {**MODEL, "served_by": "skipped", "rows": 0, "failure": "the predictor does not load"}
+    outcome = published(tmp_path, {"status": "Degraded", "models": {"JFK": failed}}, VERDICTS)
+
+    result = results.collect(workspace(tmp_path), origin(), outcome)
+
+    assert result.models["JFK"]["failure"] == "the predictor does not load"
+    assert "JFK: left out: the predictor does not load" in results.as_table(result)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 import re
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steps import artifact, evaluation, infer, job, scoring
+from steps import artifact, evaluation, infer, job, scoring, trial
 from steps.contract import ML_ROOT_VARIABLE
 
 pq: Any = pyarrow.parquet
@@ -309,6 +310,132 @@ def test_a_model_that_the_decision_does_not_know_is_named(bench: Bench) -> None:
     prepared_rows.write_json(bench.tree.input("decision", "decision.json"), {"models": {}})
     with pytest.raises(job.StepError, match=re.escape("model C (all) is not in decision.json, which has 0 models")):
         bench.run()
+
+
+def isolate(bench: Bench) -> None:
+    bench.tree.infer_settings([], on_segment_failure="isolate")
+    path = bench.tree.input("settings", "settings.json")
+    prepared_rows.write_json(path, {**prepared_rows.read_json(path), "models": [MODEL]})
+
+
+def remove_artifact(bench: Bench) -> None:
+    bench.tree.input("model", "model.tar.gz").unlink()
+
+
+def corrupt_artifact(bench: Bench) -> None:
+    path = bench.tree.input("model", "model.tar.gz")
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def rename_column(bench: Bench) -> None:
+    names = [name.replace("carrier", "carriers") for name in prepared_rows.table(1).schema.names]
+    bench.tree.predict(SLUG, prepared_rows.table(200).rename_columns(names))
+
+
+def spoil_later_batch(bench: Bench) -> None:
+    rows = prepared_rows.table(200)
+    distance = pa.array([1.0] * 150 + [float("inf")] + [1.0] * 49)
+    bench.tree.predict(SLUG, rows.set_column(rows.schema.names.index("dist.km"), "dist.km", distance))
+
+
+def run_out_of_memory(bench: Bench) -> None:
+    class Greedy(DistancePredictor):
+        def predict(self, data: pd.DataFrame) -> pd.Series[float]:
+            if len(self.frames) > 1:
+                raise MemoryError("tell-nobody")
+            return super().predict(data)
+
+    bench.predictor = Greedy()
+
+
+FAULTS = {
+    remove_artifact: "there is no artifact model.tar.gz",
+    corrupt_artifact: "sha256",
+    rename_column: "column 'carrier' is missing",
+    spoil_later_batch: "predictions of a batch are null or infinite",
+    run_out_of_memory: "inference met a MemoryError at test_infer.py:",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_an_isolated_segments_failure_is_written_down_and_leaves_no_part(bench: Bench, fault: Any) -> None:
+    isolate(bench)
+    fault(bench)
+    found = bench.run()
+    told = [found[key] for key in ("status", "source", "rows", "rows_waiting", "failed_step")]
+    assert told == ["failed", "skipped", 0, 200, "Infer"]
+    assert FAULTS[fault] in found["reason"]
+    assert "tell-nobody" not in found["reason"]
+    assert sorted(path.name for path in bench.output().iterdir()) == ["inference.json", "training"]
+
+
+def test_the_rows_of_an_isolated_segment_are_scored_as_ever(bench: Bench) -> None:
+    bench.run()
+    first = bench.output("part-00000.parquet").read_bytes()
+    isolate(bench)
+    assert bench.run()["status"] == "scored"
+    assert bench.output("part-00000.parquet").read_bytes() == first
+
+
+@pytest.mark.parametrize("waiting", [7, None])
+def test_rows_that_could_not_be_prepared_are_a_failed_segment(bench: Bench, waiting: int | None) -> None:
+    folder = bench.tree.predict(SLUG, prepared_rows.table(0))
+    status = {"status": "failed", "rows": 0, "rows_waiting": waiting, "reason": "file 'a.csv' is not UTF-8"}
+    prepared_rows.write_json(folder / "status.json", status)
+    bench.decide()
+    found = bench.run()
+    told = [found[key] for key in ("status", "source", "rows_waiting", "failed_step", "reason")]
+    assert told == ["failed", "skipped", waiting, "PreparePrediction", "file 'a.csv' is not UTF-8"]
+    assert bench.loaded == []
+
+
+def end_child(bench: Bench, code: str) -> infer.Launch:
+    """Return a launch of a child that writes half a part and then ends by `code`."""
+    half = bench.output("part-00000.parquet")
+
+    def launch(
+        folder: Path, guard: trial.Guard, environment: Mapping[str, str], command: Sequence[str], work: str
+    ) -> trial.Outcome:
+        assert list(command[1:]) == ["-m", "steps.infer", "--model", SLUG, "--outcome"]
+        half.parent.mkdir(parents=True)
+        half.write_bytes(b"PAR1")
+        return trial.run(folder, guard, environment, (sys.executable, "-c", code), work)
+
+    return launch
+
+
+def test_a_killed_child_is_a_failed_segment_without_a_part(bench: Bench) -> None:
+    isolate(bench)
+    launch = end_child(bench, "import os; os.kill(os.getpid(), 9)")
+    infer.infer_isolated(MODEL, launch)
+    found = prepared_rows.read_json(bench.output("inference.json"))
+    told = [found[key] for key in ("status", "source", "rows_waiting", "failed_step")]
+    assert told == ["failed", "skipped", 200, "Infer"]
+    assert found["reason"] == "inference was killed (SIGKILL), most likely because memory ran out"
+    assert not list(bench.output().glob("part-*"))
+
+
+def test_a_child_that_ends_by_itself_is_our_mistake_and_fails_the_step(bench: Bench) -> None:
+    isolate(bench)
+    with pytest.raises(job.StepError, match=re.escape("model C (all): inference ended with exit code 3")):
+        infer.infer_isolated(MODEL, end_child(bench, "import sys; sys.exit(3)"))
+
+
+@pytest.mark.slow
+def test_the_child_of_a_step_writes_the_failure_and_the_step_succeeds(bench: Bench) -> None:
+    isolate(bench)
+    infer.main([])  # the artifact holds no predictor
+    found = prepared_rows.read_json(bench.output("inference.json"))
+    assert (found["status"], found["rows_waiting"]) == ("failed", 200)
+    assert "does not load" in found["reason"]
+
+
+@pytest.mark.slow
+def test_inputs_that_are_not_there_fail_the_step_although_segments_are_isolated(bench: Bench) -> None:
+    isolate(bench)
+    shutil.rmtree(bench.tree.input("predict"))
+    with pytest.raises(job.StepError, match="no prepared folder"):
+        infer.main([])
 
 
 @pytest.mark.slow

@@ -58,6 +58,33 @@ def test_a_run_served_by_fresh_models_publishes_everything_and_succeeds(root: Pa
     assert job.read_json(output(root) / "_SUCCESS") == {"execution": EXECUTION, "status": "Succeeded"}
 
 
+def fail_segment(root: Path, waiting: int | None) -> None:
+    """Make EWR, which Decide gave to its fresh model, a segment that failed in Infer."""
+    build(root, FLIGHTS)
+    folder = source(root, contract.IN_INFERENCE, "EWR")
+    (folder / "part-00000.parquet").unlink()
+    failed = {"status": "failed", "source": "skipped", "rows": 0, "rows_waiting": waiting, "failed_step": "Infer"}
+    change(folder / contract.INFERENCE_FILE, **failed, reason="the predictor does not load")
+
+
+def test_a_failed_segment_degrades_the_run_and_is_told_with_its_reason_and_the_way_out(root: Path) -> None:
+    fail_segment(root, 400)
+    postprocess.main(ARGUMENTS)
+    assert "_DEGRADED" in files(root)
+    found = job.read_json(output(root) / contract.SUMMARY_FILE)
+    assert (found["status"], found["rows"]) == ("Degraded", 400)
+    assert found["models"]["EWR"]["failure"] == "the predictor does not load"
+    page = (output(root) / contract.REPORT_FILE).read_text()
+    assert "Failed and left out, the others are not touched by it: EWR (the predictor does not load)" in page
+    assert f"--from InferFallback-EWR --of {EXECUTION}" in page
+
+
+def test_rows_that_a_failed_segment_does_not_account_for_are_missed(root: Path) -> None:
+    fail_segment(root, 399)
+    with pytest.raises(StepError, match="1 rows to predict have no prediction"):
+        postprocess.main(ARGUMENTS)
+
+
 def test_a_skipped_segment_degrades_the_run_and_the_others_are_published(root: Path) -> None:
     build(root, FLIGHTS)
     postprocess.main(ARGUMENTS)

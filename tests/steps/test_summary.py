@@ -24,8 +24,8 @@ def model(name: str, source: str = contract.FRESH, rows: int = 10, **changes: An
         "holdout_rows": 5,
         "reasons": [] if accepted else changes.get("reasons", ["MAE 31.0 > threshold 20"]),
     }
-    waiting = changes.get("waiting", 0)
-    inference = {"source": source, "reason": "passed", "rows": rows, "rows_waiting": waiting, "version": None}
+    inference = {"source": source, "reason": "passed", "rows": rows, "version": None}
+    inference |= {"rows_waiting": changes.get("waiting", 0), "status": changes.get("status", contract.SCORED)}
     evaluation = {"status": contract.TRAINED, "train_rows": 20, "reason": changes.get("reason")}
     return summary.Model(name, name, False, Path(), inference, evaluation, verdict, changes.get("decision"))
 
@@ -95,6 +95,21 @@ def test_a_run_is_degraded_only_when_rows_to_predict_were_left() -> None:
     assert summary.status_of([model("LGA"), idle]) == "Succeeded"
 
 
+def failed(waiting: int | None) -> summary.Model:
+    decision = {"reason": "accepted by the gate"}
+    return model("JFK", contract.SKIPPED, 0, accepted=True, status=contract.FAILED, waiting=waiting, decision=decision)
+
+
+@pytest.mark.parametrize("waiting", [7, 0, None])
+def test_a_failed_segment_degrades_the_run_whether_or_not_its_rows_could_be_counted(waiting: int | None) -> None:
+    models = [model("EWR"), failed(waiting)]
+    found = summary.summarize(run(*models), rows=10)
+    assert found["status"] == "Degraded"
+    assert found["headline"][1] == "1 of 2 segments served by fresh models, 1 of 2 FAILED (JFK: passed)"
+    told = found["models"]["JFK"]
+    assert (told["failure"], told["why"], told["rows_waiting"]) == ("passed", "passed", waiting or 0)
+
+
 def test_why_a_model_served_is_decides_word_where_decide_ran() -> None:
     assert model("EWR").why == "passed"
     assert model("EWR", decision={"reason": "policy all"}).why == "policy all"
@@ -106,7 +121,7 @@ def test_the_summary_tells_models_by_name_gate_and_data() -> None:
         **{"slug": "C (all)", "mae": 31.0, "baseline_mae": 40.0, "improvement": 22.5, "threshold": 20.0},
         **{"accepted": True, "reasons": [], "served_by": "fresh", "why": "passed", "rows": 10, "rows_waiting": 0},
         **{"model_version": None, "holdout_rows": 5, "train_rows": 20, "status": "trained", "reason": None},
-        **{"autogluon_version": None, "warnings": None, "mae_low": 29.5, "mae_high": None},
+        **{"autogluon_version": None, "warnings": None, "mae_low": 29.5, "mae_high": None, "failure": None},
     }
     assert found["gate"] == {"passed": True, "threshold": 20.0, "max_baseline_ratio": 1.0, "min_holdout_rows": 1}
     assert (found["rows"], found["predict_rows"], found["execution"]) == (20, 30, "x1")

@@ -113,6 +113,27 @@ def test_isolated_transient_failures_are_told_apart_from_those_of_the_data(tree:
     found = evaluation(tree)
     assert (found["status"], found["transient"], found["reason"]) == ("failed", True, "killed")
     assert len(launch.requests) == 2
+    assert (tree.root / "output" / "no-cache").is_file()
+
+
+def test_a_failure_of_the_data_may_be_cached(tree: prepared_rows.Tree) -> None:
+    tree.train_settings(["EWR"], on_transient_failure="isolate")
+    run(tree, ends(trial.FAILED))
+    assert not (tree.root / "output" / "no-cache").exists()
+
+
+def test_rows_that_could_not_be_prepared_are_a_failure_with_that_reason_and_cost_no_child(
+    tree: prepared_rows.Tree,
+) -> None:
+    folder = tree.prepared("EWR", prepared_rows.table(0), prepared_rows.table(0), "failed")
+    reason = "label 'y' in 'a.csv': 3 of 9 non-empty cells are not numbers"
+    prepared_rows.write_json(
+        folder / "status.json", {**prepared_rows.read_json(folder / "status.json"), "reason": reason}
+    )
+    launch = run(tree, trained)
+    found = evaluation(tree)
+    assert (found["status"], found["transient"], found["reason"]) == ("failed", False, reason)
+    assert launch.requests == []
 
 
 @pytest.mark.parametrize("policy", ["fail", "isolate"])
