@@ -37,6 +37,8 @@ from steps import contract
 
 REGISTRY_DIR = "registry"
 OUTBOX_DIR = "outbox"
+SCRATCH_DIR = "tmp"
+"""Where files lie while they are written: what a killed process leaves there is no object, and is swept up."""
 GROUP_FILE = "group.json"
 
 
@@ -56,10 +58,11 @@ def local_ports(workspace: Path, resolve: Callable[[str], Path], console: TextIO
         console: where messages are shown.
         config_hint: options beside `--local` that a command in a message needs, such as `--config F`.
     """
+    scratch = workspace / SCRATCH_DIR
     return Ports(
-        objects=FolderObjects(resolve),
-        registry=FolderRegistry(workspace / REGISTRY_DIR, read_clock),
-        notifier=FolderNotifier(workspace / OUTBOX_DIR, console),
+        objects=FolderObjects(resolve, scratch),
+        registry=FolderRegistry(workspace / REGISTRY_DIR, read_clock, scratch),
+        notifier=FolderNotifier(workspace / OUTBOX_DIR, console, scratch),
         clock=read_clock,
         flags=f"--local {config_hint}".strip(),
     )
@@ -72,9 +75,10 @@ def read_clock() -> datetime:
 
 @dataclass(frozen=True)
 class FolderObjects:
-    """ObjectStore over the files that `resolve` names."""
+    """ObjectStore over the files that `resolve` names; `scratch` is where they lie while they are written."""
 
     resolve: Callable[[str], Path]
+    scratch: Path
 
     def read_text(self, uri: str) -> str:
         """Return an object's text."""
@@ -95,7 +99,7 @@ class FolderObjects:
     def write_text(self, uri: str, text: str) -> None:
         """Write an object as a whole."""
         with _as_store_error(f"{uri}: cannot be written"):
-            write_atomically(self.resolve(uri), text)
+            write_atomically(self.resolve(uri), text, self.scratch)
 
     def replace(self, uri: str, text: str, etag: str | None) -> bool:
         """Write an object if it still has `etag`, under the lock of its folder."""
@@ -105,7 +109,7 @@ class FolderObjects:
                 known = self.read_tagged(uri)
                 if (known.etag if known else None) != etag:
                     return False
-                write_atomically(path, text)
+                write_atomically(path, text, self.scratch)
                 return True
 
     def read_start(self, uri: str, count: int, version: str = "") -> bytes | None:  # noqa: ARG002 - files have none
@@ -141,8 +145,8 @@ class FolderObjects:
 
     def upload(self, source: Path, uri: str) -> None:
         """Write a file's bytes to an object."""
-        with _as_store_error(f"{uri}: cannot be written"), _new_file(self.resolve(uri)) as scratch:
-            shutil.copyfile(source, scratch)
+        with _as_store_error(f"{uri}: cannot be written"), _new_file(self.resolve(uri), self.scratch) as written:
+            shutil.copyfile(source, written)
 
     def download(self, uri: str, target: Path) -> None:
         """Write an object's bytes to a file."""
@@ -160,13 +164,14 @@ class FolderRegistry:
 
     root: Path
     clock: Callable[[], datetime]
+    scratch: Path
 
     def ensure_group(self, group: ModelGroup) -> None:
         """Make a group's folder and `group.json` unless they are there."""
         with _as_registry_error(group.name), lock_folder(self.root / group.name) as folder:
             if not (folder / GROUP_FILE).exists():
                 document = {"pipeline": group.pipeline, "model": group.model, "last_version": 0}
-                write_atomically(folder / GROUP_FILE, contract.to_json(document))
+                write_atomically(folder / GROUP_FILE, contract.to_json(document), self.scratch)
 
     def groups(self, pipeline: str) -> tuple[ModelGroup, ...]:
         """Return the groups of a pipeline, by name."""
@@ -198,7 +203,8 @@ class FolderRegistry:
         """Write a version's file again with another status."""
         with _as_registry_error(package.group), lock_folder(self.root / package.group) as folder:
             known = _parse_package(_read_json(folder / f"{package.version}.json"))
-            _write_package(folder, replace(known, status=status, metadata={**known.metadata, **metadata}))
+            changed = replace(known, status=status, metadata={**known.metadata, **metadata})
+            _write_package(folder, changed, self.scratch)
 
     def delete(self, package: ModelPackage) -> None:
         """Delete a version's file; its number is never used again."""
@@ -208,7 +214,7 @@ class FolderRegistry:
     def _write_version(self, folder: Path, package: NewPackage) -> ModelPackage:
         group = _read_json(folder / GROUP_FILE)
         version = int(group["last_version"]) + 1
-        write_atomically(folder / GROUP_FILE, contract.to_json({**group, "last_version": version}))
+        write_atomically(folder / GROUP_FILE, contract.to_json({**group, "last_version": version}), self.scratch)
         made = ModelPackage(
             group=package.group,
             version=version,
@@ -220,7 +226,7 @@ class FolderRegistry:
             arn=f"local:model-package/{package.group}/{version}",
             metadata={**package.metadata, "token": package.token},
         )
-        _write_package(folder, made)
+        _write_package(folder, made, self.scratch)
         return made
 
 
@@ -230,6 +236,7 @@ class FolderNotifier:
 
     outbox: Path
     console: TextIO
+    scratch: Path
 
     def publish(self, subject: str, body: str, context: Mapping[str, str]) -> None:
         """Show and keep a message under the next number of its execution."""
@@ -237,17 +244,17 @@ class FolderNotifier:
             with lock_folder(self.outbox / context["execution"]) as folder:
                 numbers = [int(found[1]) for path in folder.iterdir() if (found := re.match(r"(\d+)-", path.name))]
                 name = f"{max(numbers, default=0) + 1:02d}-{context['kind']}.txt"
-                write_atomically(folder / name, f"Subject: {subject}\n\n{body}")
+                write_atomically(folder / name, f"Subject: {subject}\n\n{body}", self.scratch)
             self.console.write(f"\n{body.rstrip()}\n\n")
             self.console.flush()
         except (OSError, ValueError) as error:
             raise NotifyError(f"message {context['kind']!r} cannot be kept: {error}") from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that others see it whole or not at all."""
-    with _new_file(path) as scratch:
-        scratch.write_bytes(text.encode("utf-8"))
+def write_atomically(path: Path, text: str, scratch: Path) -> None:
+    """Write a file so that others see it whole or not at all; `scratch` lies on the same file system."""
+    with _new_file(path, scratch) as written:
+        written.write_bytes(text.encode("utf-8"))
 
 
 @contextmanager
@@ -263,20 +270,21 @@ def lock_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[Path]:
-    """Give a scratch file that becomes `path` when the block ends well."""
+def _new_file(path: Path, scratch: Path) -> Iterator[Path]:
+    """Give a scratch file that becomes `path` when the block ends well; its name begins with our process id."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+    scratch.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=scratch, prefix=f"{os.getpid()}-")
     os.close(handle)
-    scratch = Path(name)
+    temporary = Path(name)
     try:
-        yield scratch
-        with scratch.open("rb") as written:
-            os.fsync(written.fileno())
-        scratch.chmod(0o644)
-        scratch.replace(path)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
     finally:
-        scratch.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -299,9 +307,9 @@ def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _write_package(folder: Path, package: ModelPackage) -> None:
+def _write_package(folder: Path, package: ModelPackage, scratch: Path) -> None:
     document = {**asdict(package), "created": package.created.isoformat()}
-    write_atomically(folder / f"{package.version}.json", contract.to_json(document))
+    write_atomically(folder / f"{package.version}.json", contract.to_json(document), scratch)
 
 
 def _parse_package(found: Mapping[str, Any]) -> ModelPackage:

@@ -8,6 +8,7 @@ PipelineError               base: a CLI prints it and exits with 2
 +- WorkspaceError           an s3:// URI or a path that does not belong where it points
 +- ExecutionError           an execution that cannot be started, resumed or found
    +- LaunchError           a job that could not be started; `kind` decides whether a retry policy applies
+   +- BrokenOffError        an execution that had begun and could not go on here; the command exits with 1
 +- RegistryError            a model or a version that the registry does not hold
 +- AwsError                 AWS cannot be reached, refuses, or does not hold what was asked for
    +- DeployError           a stack or an image could not be made; the command exits with 1
@@ -68,6 +69,10 @@ class LaunchError(ExecutionError):
     def __init__(self, problem: str, kind: str = "SageMaker.JOB_INTERNAL_ERROR") -> None:
         super().__init__(problem)
         self.kind = kind
+
+
+class BrokenOffError(ExecutionError):
+    """An execution had begun and its engine could not go on; what succeeded is kept and it can be resumed."""
 
 
 class RegistryError(PipelineError):

@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from pipelines import failure, local_executions, models, parameters, results, se
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import document
+from pipelines.local.durable import write_atomically
 from pipelines.local.engine import Outcome, Request, World, execute
+from pipelines.local.history import DEFINITION_FILE
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
-from pipelines.origin import Origin
+from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import Progress, open_progress
-from pipelines.rawdata import read_raw
+from pipelines.rawdata import RawData, read_raw
 from pipelines.settings import Settings
 from pipelines.usage import Asked
 from steps import contract
@@ -51,7 +54,7 @@ def run(asked: Asked, arguments: argparse.Namespace) -> int:
 def start(arguments: argparse.Namespace) -> int:
     """Start a new execution and follow it to its end; return the exit code."""
     config, folder, workspace = _open(arguments)
-    raw = read_raw(config, folder, workspace.root / "cache" / "raw-digests.json")
+    raw = _read_raw(config, folder, workspace)
     definition, bundles = _definition(config, arguments.config, folder, arguments.definition)
     given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
@@ -75,7 +78,7 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
     workspace = _workspace(arguments.workspace)
     source, _ = _recorded(workspace, asked)
     config = settings.load(Path(source.config), source.environment)
-    raw = read_raw(config, Path(source.raw), workspace.root / "cache" / "raw-digests.json")
+    raw = _read_raw(config, Path(source.raw), workspace)
     changed = [name for name, version in raw.versions.items() if version != source.parameters.get(name)]
     if changed:
         raise ExecutionError(
@@ -105,7 +108,8 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     found = _again(arguments, definition, source, config)
     _store(workspace, config, bundles, {})
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
-    more = {"source": source.execution, "selected": selected, "use_cache": False, "parallelism": config.parallelism}
+    origin = replace(origin, source=source.execution, selected=tuple(sorted(selected)))
+    more = {"use_cache": False, "parallelism": config.parallelism}
     return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
 
 
@@ -126,13 +130,23 @@ def _check_raw(arguments: argparse.Namespace, action: str, origin: Origin) -> No
 
 def _request(origin: Origin, definition: Definition, **more: Any) -> Request:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Request(origin.execution, definition, origin.parameters, cores=cores, pipeline=origin.pipeline, **more)
+    chosen = None if origin.selected is None else frozenset(origin.selected)
+    return Request(
+        execution_id=origin.execution,
+        definition=definition,
+        parameters=origin.parameters,
+        source=origin.source,
+        selected=chosen,
+        cores=cores,
+        pipeline=origin.pipeline,
+        **more,
+    )
 
 
 def show_versions(arguments: argparse.Namespace) -> int:
     """Print both data versions of the raw folder."""
     config, folder, workspace = _open(arguments)
-    raw = read_raw(config, folder, workspace.root / "cache" / "raw-digests.json")
+    raw = _read_raw(config, folder, workspace)
     for name, version in raw.versions.items():
         print(f"{name}={version}")  # noqa: T201 - the result, on stdout
     return 0
@@ -143,7 +157,7 @@ def show_plan(arguments: argparse.Namespace) -> int:
     from pipelines import discovery, plan
 
     config, folder, workspace = _open(arguments)
-    raw = read_raw(config, folder, workspace.root / "cache" / "raw-digests.json")
+    raw = _read_raw(config, folder, workspace)
     census = discovery.count_segments(config, folder)
     chosen = models.choose_models(config, census)
     compiled = compiling.compile_pipeline(config, chosen, local=True)
@@ -181,6 +195,10 @@ def _workspace(root: Path) -> Workspace:
             f"--workspace {root}: cannot be made ({reason}); give a folder that can be written"
         ) from error
     return local_executions.open_workspace(root)
+
+
+def _read_raw(config: Settings, folder: Path, workspace: Workspace) -> RawData:
+    return read_raw(config, folder, workspace.cache / "raw-digests.json", workspace.scratch)
 
 
 def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -> tuple[Definition, tuple[Bundle, ...]]:
@@ -235,17 +253,9 @@ def _store(
         folder = f"{prefix}/{contract.MANIFESTS_DIR}/{version}"
         files |= {f"{folder}/{name}": text.encode() for name, text in texts.items()}
     for uri, content in files.items():
-        _write(workspace.path(uri), content)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file as a whole; a content-addressed file that is there already is left alone."""
-    if path.exists() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+        path = workspace.path(uri)
+        if not path.exists() or path.read_bytes() != content:  # content-addressed: what is there is left alone
+            write_atomically(path, content, workspace.scratch)
 
 
 def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, found: Mapping[str, Any]) -> Origin:
@@ -280,7 +290,7 @@ def _recorded(workspace: Workspace, asked: Asked) -> tuple[Origin, Definition]:
 def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, workspace: Workspace) -> int:
     """Execute, mail a failure, and show the result; return the exit code."""
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
-    origin.save(workspace.root / "executions" / origin.execution)
+    _write_down(origin, request, workspace)
     with open_progress(request.definition, origin.execution) as progress:
         world = surroundings.make_world(workspace, origin.pipeline, progress, hint, arguments.launcher)
         outcome = _execute(request, world, progress, hint)
@@ -289,6 +299,14 @@ def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, 
     result = results.collect(workspace, origin, outcome, hint)
     sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result))
     return result.exit_code
+
+
+def _write_down(origin: Origin, request: Request, workspace: Workspace) -> None:
+    """Keep what it is started from, before its ID is shown: from here on it can be resumed whatever happens."""
+    folder = workspace.execution(origin.execution)
+    if not request.resume:
+        write_atomically(folder / DEFINITION_FILE, request.definition.text, workspace.scratch)
+    write_atomically(folder / REQUEST_FILE, origin.to_json(), workspace.scratch)
 
 
 def _execute(request: Request, world: World, progress: Progress, hint: str) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ REQUEST_FILE = "request.json"
 
 @dataclass(frozen=True)
 class Origin:
-    """What an execution was started from; kept beside its event log."""
+    """What an execution was started from; kept beside its event log.
+
+    One that was to run a part of the pipeline only has the `selected` steps and the `source` of all others.
+    """
 
     execution: str
     pipeline: str
@@ -26,11 +29,12 @@ class Origin:
     started: str
     parameters: Mapping[str, Any]
     threshold: float | None
+    source: str | None = None
+    selected: Sequence[str] | None = None
 
-    def save(self, folder: Path) -> None:
-        """Write it into the folder of the execution."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / REQUEST_FILE).write_text(contract.to_json(self.__dict__), encoding="utf-8")
+    def to_json(self) -> str:
+        """Return the content of the execution's `request.json`."""
+        return contract.to_json(self.__dict__)
 
     @classmethod
     def read(cls, folder: Path) -> Origin:
@@ -39,4 +43,12 @@ class Origin:
 
     def again(self, execution: str, started: str, parameters: Mapping[str, Any], threshold: float | None) -> Origin:
         """Return the origin of another execution of the same configuration and data."""
-        return replace(self, execution=execution, started=started, parameters=parameters, threshold=threshold)
+        return replace(
+            self,
+            execution=execution,
+            started=started,
+            parameters=parameters,
+            threshold=threshold,
+            source=None,
+            selected=None,
+        )

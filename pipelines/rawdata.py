@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipelines import slices
 from pipelines.errors import DataError
+from pipelines.local.durable import write_atomically
 from pipelines.settings import Settings
 from steps import contract
 
@@ -47,13 +48,14 @@ class RawData:
         return {version: contract.manifests(self.uri, files) for version, files in sets}
 
 
-def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
+def read_raw(settings: Settings, folder: Path, digests: Path, scratch: Path) -> RawData:
     """Return the data files of a raw folder with their versions.
 
     Args:
         settings: tells the globs and how many objects a folder may hold.
         folder: the raw folder.
         digests: file in which digests are kept between runs.
+        scratch: folder in which it lies while it is written.
 
     Raises:
         DataError: the folder is missing, holds too many files, or none for a glob; all problems at once.
@@ -63,7 +65,7 @@ def read_raw(settings: Settings, folder: Path, digests: Path) -> RawData:
     chosen = _choose(settings, str(folder), _visible_keys(folder))
     cache = _Digests(digests)
     files = {role: tuple(cache.describe(folder, key) for key in chosen[role]) for role in chosen}
-    cache.save()
+    cache.save(scratch)
     uri = f"s3://{RAW_BUCKET}{folder.resolve().as_posix()}/"
     return RawData(uri, files["train"], files["predict"])
 
@@ -154,9 +156,6 @@ class _Digests:
             self.known[str(path)] = entry
         return contract.DataFile(key, str(entry[3]), stat.st_size)
 
-    def save(self) -> None:
+    def save(self, scratch: Path) -> None:
         """Write the digests for the next run, whole or not at all."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(self.known), encoding="utf-8")
-        temporary.replace(self.path)
+        write_atomically(self.path, json.dumps(self.known), scratch)

@@ -6,6 +6,7 @@ Parses, calls one function, prints. Heavy imports happen after the arguments are
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ EXAMPLES = """examples:
   python -m pipelines.run --local --from PostProcess --of ID        run again from a step of an earlier execution
 
 exit codes: 0 Succeeded, 3 Degraded (some segments skipped), 1 Failed, 2 bad usage, config or data"""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -100,7 +103,7 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
     """Run the command; return its exit code. `outside` is AWS as tests have it."""
     arguments = parser().parse_args(argv)
     from pipelines import usage
-    from pipelines.errors import PipelineError
+    from pipelines.errors import BrokenOffError, PipelineError
 
     try:
         asked = usage.read(arguments)
@@ -108,9 +111,19 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
     except PipelineError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)  # noqa: T201
-        return 2
+        return 1 if isinstance(error, BrokenOffError) else 2
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        print(f"error: {_say_no_room(error)}", file=sys.stderr)  # noqa: T201
+        return 1
     except KeyboardInterrupt:
         return 1
+
+
+def _say_no_room(error: OSError) -> str:
+    where = f" at {error.filename}" if error.filename else ""
+    return f"nothing can be written{where} ({error.strerror}); make room for it, or give another --workspace"
 
 
 def _run_local(asked: Asked, arguments: argparse.Namespace) -> int:

@@ -65,6 +65,7 @@ def make_world(
         call_lambda=_caller(pipeline, LocalContext(ports)),
         clock=time.time,
         fingerprint=stamp,
+        say=progress.say,
     )
 
 

@@ -7,6 +7,7 @@ into a message, not into a log, not into a file.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 import warnings
 from pathlib import Path
@@ -29,8 +30,9 @@ def silence_libraries() -> None:
 
 
 def name(error: BaseException) -> str:
-    """Return the type of an exception, the only part of it that a message may hold."""
-    return type(error).__name__
+    """Return the type of an exception, and of one about a file what the system said: that never quotes a cell."""
+    said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
+    return type(error).__name__ + (f" ({said})" if said else "")
 
 
 def frames(error: BaseException, limit: int = 12) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from steps import contract
+from steps import contract, failure
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
             write_message(f"{Path(sys.argv[0]).name} does not take the arguments it was given; see the step's log")
         raise
     except Exception as error:  # noqa: BLE001 - the seam at which every error ends
-        write_message(f"{type(error).__name__} in {Path(sys.argv[0]).name}; see the step's log")
+        write_message(f"{failure.name(error)} in {Path(sys.argv[0]).name}; see the step's log")
         log.error("%s", describe(error))  # noqa: TRY400 - the traceback would tell the error's text
         sys.exit(1)
     sys.exit(0)

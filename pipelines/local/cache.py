@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipelines.errors import WorkspaceError
-from pipelines.local.history import write_atomically
+from pipelines.local.durable import write_atomically
 from pipelines.local.record import FileRecord, StepRecord
 from pipelines.local.workspace import Workspace
 
@@ -32,8 +32,7 @@ class Digests:
         try:
             self._base = _open(path)
         except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
-            self._base = _open(path)
+            self._base = _open_anew(path)
 
     def close(self) -> None:
         """Write what was learned."""
@@ -64,11 +63,20 @@ class Digests:
             self._base.execute("REPLACE INTO digests VALUES (?, ?, ?)", (str(path), stamp, digest))
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path | str) -> sqlite3.Connection:
     base = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
     base.execute("PRAGMA synchronous = OFF")  # a digest that gets lost is computed again
     base.execute("CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, stamp TEXT, digest TEXT)")
     return base
+
+
+def _open_anew(path: Path) -> sqlite3.Connection:
+    """Open a database in place of one that is damaged; where none can be written, one that is forgotten."""
+    try:
+        path.unlink(missing_ok=True)
+        return _open(path)
+    except (sqlite3.Error, OSError):
+        return _open(":memory:")
 
 
 def file_digest(path: Path) -> str:
@@ -108,7 +116,7 @@ def store_entry(key: str, execution_id: str, record: StepRecord, workspace: Work
         "seconds": record.seconds,
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
-    write_atomically(workspace.cache / f"{key}.json", text)
+    write_atomically(workspace.cache / f"{key}.json", text, workspace.scratch)
 
 
 def find_entry(key: str, record: StepRecord, workspace: Workspace) -> StepRecord | None:

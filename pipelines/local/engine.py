@@ -16,10 +16,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
 
-from pipelines.errors import ExecutionError, PipelineError
+from pipelines.errors import BrokenOffError, ExecutionError, PipelineError
 from pipelines.local import values
 from pipelines.local.cache import Digests
 from pipelines.local.cores import Cores
+from pipelines.local.durable import lock_workspace, sweep
 from pipelines.local.history import History, load, lock_execution
 from pipelines.local.launch import Exit, Launcher, ProcessLauncher, Task
 from pipelines.local.processing import LOG_FILE, Site, run_processing
@@ -66,11 +67,14 @@ def execute(request: Request, world: World, watch: Watch) -> Outcome:
     Raises:
         ParameterError: the parameters do not fit the definition.
         ExecutionError: it cannot be started, or another engine runs it.
+        BrokenOffError: the event log cannot be written any more; the execution can be resumed.
         KeyboardInterrupt: it was interrupted (also by TERM or HUP); its processes have ended and it can be resumed.
     """
     folder = world.workspace.execution(request.execution_id)
     request = replace(request, parameters=values.parameter_values(request.definition, request.parameters))
-    with lock_execution(folder), _interruptible():
+    holder, root = f"execution {request.execution_id}", world.workspace.root
+    with lock_execution(folder), _interruptible(), lock_workspace(root, holder, world.say):
+        sweep(world.workspace.scratch)
         request = recall(request, world.workspace)
         start = begin(request, build_graph(request.definition), world.workspace, world.clock())
         digests, history = Digests(world.workspace.cache / "digests.sqlite"), History(folder)
@@ -227,7 +231,7 @@ class _Run:
         for name, cores in self._working.items():
             if cores:  # a Lambda step has no process to end, and no thread of it can be
                 self._threads[name].join(_PATIENCE)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(BrokenOffError):
             self._history.add_execution(STOPPED, self._world.clock())
 
     # What follows runs in the threads of the steps.

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import ExecutionError
+from pipelines.errors import BrokenOffError, ExecutionError
 from pipelines.local.record import (
     CACHED,
     FAILED,
@@ -80,9 +80,19 @@ class History:
         self._append(content if record is None else {**content, "record": asdict(record)})
 
     def _append(self, content: Mapping[str, Any]) -> None:
-        line = json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n"
-        self._file.write(line.encode())
-        os.fsync(self._file.fileno())
+        """Write one line, or nothing of it: a later line must not begin in the middle of one that was cut off."""
+        line = (json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:  # a disk that fills up takes a part of it first
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise BrokenOffError(
+                f"the event log cannot be written ({error.strerror}); make room for it, then go on with --retry"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -192,14 +202,3 @@ def _newest(workspace: Workspace) -> str:
     found = [path.parent for path in (workspace.root / "executions").glob(f"*/{EVENTS_FILE}")]
     names = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:3]
     return f"the newest are {', '.join(path.name for path in names)}" if names else "nothing has run here yet"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, whatever happens meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

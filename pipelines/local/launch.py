@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +22,9 @@ from typing import Protocol
 
 from pipelines.errors import ExecutionError, LaunchError
 from pipelines.local.memory import PeakMemory
+from pipelines.local.orphans import end_processes
 
 ML_ROOT = "/opt/ml"
-PID_FILE = "pid"
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH")
 INHERITED_MAC = ("DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "AG_CPU_COUNT", "CORES")
@@ -55,7 +57,7 @@ class Task:
 
     @property
     def home(self) -> Path:
-        """The folder that holds this host's tree, log and process id."""
+        """The folder that holds this host's tree and log."""
         return self.root.parent.parent
 
 
@@ -88,13 +90,13 @@ class ProcessLauncher:
     grace: float = 5.0
 
     def run(self, task: Task) -> Exit:
-        """Start the process and wait for it; its whole process group has ended when this returns."""
+        """Start the process and wait for it; every process that it started has ended when this returns."""
         process = _start(task)
         try:
             return self._wait(process, task)
         finally:
             _signal_group(process.pid, signal.SIGKILL)
-            (task.home / PID_FILE).unlink(missing_ok=True)
+            end_processes(task.root)
 
     def _wait(self, process: subprocess.Popen[bytes], task: Task) -> Exit:
         began, asked, timed_out, pause = time.monotonic(), 0.0, False, 0.004
@@ -123,14 +125,14 @@ def _start(task: Task) -> subprocess.Popen[bytes]:
     while it is loaded might still see them all.
     """
     task.log.parent.mkdir(parents=True, exist_ok=True)
-    command = [map_path(part, task.root) for part in task.command]
-    command[0] = sys.executable if command[0] in ("python", "python3") else command[0]
+    environment = build_environment(task, os.environ)
+    command = build_command(task, environment.get("PATH"))
     try:
         with task.log.open("ab") as log, _pinned(task.cores):
-            process = subprocess.Popen(  # noqa: S603 - the command is the definition's, which the user runs
-                command,
+            return subprocess.Popen(  # noqa: S603 - the command is the definition's, which the user runs
+                [*dying_with_parent(), *command],
                 cwd=task.home,
-                env=build_environment(task, os.environ),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -140,8 +142,36 @@ def _start(task: Task) -> subprocess.Popen[bytes]:
         if error.errno in _KINDS:
             raise LaunchError(f"cannot start {command[0]!r}: {error.strerror}", _KINDS[error.errno]) from error
         raise ExecutionError(f"AlgorithmError: cannot start {command[0]!r}: {error.strerror}") from error
-    (task.home / PID_FILE).write_text(str(process.pid), encoding="ascii")
-    return process
+
+
+def build_command(task: Task, path: str | None) -> list[str]:
+    """Return the command of a task as this machine starts it.
+
+    Raises:
+        ExecutionError: there is no such program in the folders of `path`.
+    """
+    program, *arguments = (map_path(part, task.root) for part in task.command)
+    if program in ("python", "python3"):
+        return [sys.executable, *arguments]
+    found = shutil.which(program, path=path)
+    if found is None:
+        raise ExecutionError(f"AlgorithmError: cannot start {program!r}: there is no such program")
+    return [found, *arguments]
+
+
+@functools.cache
+def dying_with_parent() -> tuple[str, ...]:
+    """Return what to put before a command so that the kernel ends it when our thread that started it is gone.
+
+    An engine that is killed then leaves no step behind (prctl(2), PR_SET_PDEATHSIG). Empty where there is no `setpriv`
+    of util-linux that can do it; then the next engine ends what was left.
+    """
+    found = shutil.which("setpriv")
+    if found is None:
+        return ()
+    prefix = (found, "--pdeathsig", "KILL")
+    able = subprocess.run([*prefix, "true"], capture_output=True, check=False)  # noqa: S603
+    return prefix if able.returncode == 0 else ()
 
 
 def build_environment(task: Task, own: Mapping[str, str]) -> dict[str, str]:
@@ -178,23 +208,6 @@ def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, before)
-
-
-def end_orphan(home: Path) -> None:
-    """End the process that a killed engine left behind in the folder of a host.
-
-    A process id is reused in time, so only a process that was given this very folder as ML_ROOT is ended.
-    """
-    for _ in range(200):  # it is given 2 s to be gone, so that it does not write into the next attempt
-        try:
-            pid = int((home / PID_FILE).read_text(encoding="ascii"))
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return
-        if f"ML_ROOT={home / 'opt' / 'ml'}".encode() not in environment:
-            return
-        _signal_group(pid, signal.SIGKILL)
-        time.sleep(0.01)
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -17,7 +17,8 @@ from pipelines.local.cachekey import content_key
 from pipelines.local.failure import explain_exit
 from pipelines.local.job import Job
 from pipelines.local.jobconfig import write_config
-from pipelines.local.launch import Exit, Task, end_orphan
+from pipelines.local.launch import Exit, Task
+from pipelines.local.orphans import end_processes
 from pipelines.local.record import EXECUTING, FAILED, SUCCEEDED, StepRecord
 from pipelines.local.request import World
 from pipelines.local.staging import Objects, find_objects, publish, stage_inputs, withdraw
@@ -90,9 +91,9 @@ def _work(step: Step, job: Job, objects: Objects, site: Site) -> tuple[StepRecor
 
 
 def _clear(folder: Path, homes: Sequence[Path], site: Site) -> None:
-    """Remove what an earlier attempt at this step left behind, its process included."""
+    """Remove what an earlier attempt at this step left behind, its processes included."""
     for home in homes:
-        end_orphan(home)
+        end_processes(home / "opt" / "ml")
     withdraw(folder, site.world.workspace)
     if folder.exists():
         shutil.rmtree(folder)

@@ -18,6 +18,10 @@ CallLambda = Callable[[str, dict[str, Scalar]], Mapping[str, Scalar]]
 Watch = Callable[[StepEvent], None]
 
 
+def _say_nothing(line: str) -> None:
+    del line
+
+
 @dataclass(frozen=True)
 class Request:
     """One execution to run.
@@ -43,7 +47,8 @@ class World:
     """Everything outside the engine.
 
     `call_lambda` runs a function by its ARN on an event; `clock` gives seconds since the epoch; `fingerprint` stands
-    for what a step's result depends on but its definition does not show, such as the locked requirements.
+    for what a step's result depends on but its definition does not show, such as the locked requirements; `say` shows
+    people a line.
     """
 
     workspace: Workspace
@@ -52,3 +57,4 @@ class World:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     fingerprint: str = ""
+    say: Callable[[str], None] = _say_nothing

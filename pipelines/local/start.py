@@ -12,7 +12,8 @@ from pathlib import Path
 from pipelines.errors import ExecutionError, nearest
 from pipelines.local.cache import are_intact
 from pipelines.local.document import parse
-from pipelines.local.history import DEFINITION_FILE, Past, read_past, write_atomically
+from pipelines.local.durable import write_atomically
+from pipelines.local.history import DEFINITION_FILE, Past, read_past
 from pipelines.local.record import SKIPPED, SUCCEEDED, StepRecord
 from pipelines.local.request import Request
 from pipelines.local.schedule import Graph
@@ -50,11 +51,11 @@ def begin(request: Request, graph: Graph, workspace: Workspace, now: float) -> S
     if not request.resume:
         if past is not None:
             raise ExecutionError(f"execution {request.execution_id!r} exists already; resume it or take another id")
-        write_atomically(folder / DEFINITION_FILE, request.definition.text)
+        write_atomically(folder / DEFINITION_FILE, request.definition.text, workspace.scratch)
         return Start(now, kept)
-    if past is None:
-        raise ExecutionError(f"execution {request.execution_id!r} cannot be resumed: it was never started")
     _check_same(request, past, folder)
+    if past is None:  # cut off before its first event
+        return Start(now, kept)
     own = {name: record for name, record in past.records.items() if _is_kept(record, graph, workspace)}
     return Start(past.first_start, {**kept, **own})
 
@@ -64,11 +65,13 @@ def _is_kept(record: StepRecord, graph: Graph, workspace: Workspace) -> bool:
     return done and are_intact(record.files, workspace, read=False)
 
 
-def _check_same(request: Request, past: Past, folder: Path) -> None:
+def _check_same(request: Request, past: Past | None, folder: Path) -> None:
     """A resumed execution keeps its definition and its parameters, as RetryPipelineExecution does."""
     path = folder / DEFINITION_FILE
-    same = path.is_file() and path.read_text(encoding="utf-8") == request.definition.text
-    if not same or dict(past.parameters) != dict(request.parameters):
+    if not path.is_file():
+        raise ExecutionError(f"execution {request.execution_id!r} cannot be resumed: it was never started")
+    same = path.read_text(encoding="utf-8") == request.definition.text
+    if not same or (past is not None and dict(past.parameters) != dict(request.parameters)):
         what = "other parameters" if same else "another definition"
         raise ExecutionError(f"execution {request.execution_id!r} was started with {what}; start a new one")
 

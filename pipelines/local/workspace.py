@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.errors import WorkspaceError
+from pipelines.local.durable import SCRATCH_DIR
 
 _URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{0,62})(?:/(?P<key>.*))?", re.DOTALL)
 _EXECUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -112,6 +113,11 @@ class Workspace:
     def step(self, execution_id: str, step: str) -> Path:
         """Return the folder of one step of an execution."""
         return self.execution(execution_id) / "steps" / step
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of files that are being written."""
+        return self.root / SCRATCH_DIR
 
     @property
     def cache(self) -> Path:

@@ -109,7 +109,7 @@ def test_a_closed_console_is_a_notify_error(tmp_path: Path) -> None:
     console.close()
 
     with pytest.raises(NotifyError):
-        FolderNotifier(tmp_path, console).publish("s", "b", {"execution": "run-1", "kind": "started"})
+        FolderNotifier(tmp_path, console, tmp_path).publish("s", "b", {"execution": "run-1", "kind": "started"})
 
 
 def test_a_lock_is_given_back_when_its_holder_fails(tmp_path: Path) -> None:

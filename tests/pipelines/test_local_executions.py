@@ -25,7 +25,9 @@ class Shelf:
     def add(self, name: str, *, started: str, status: str = "Succeeded", **facts: Any) -> Path:
         """Add an execution; one that succeeds has published predictions. Return its folder."""
         folder = self.root / "executions" / name
-        origin(execution=name, started=started, raw=str(self.root / "raw"), **facts).save(folder)
+        folder.mkdir(parents=True)
+        made = origin(execution=name, started=started, raw=str(self.root / "raw"), **facts)
+        (folder / "request.json").write_text(made.to_json())
         (folder / "definition.json").write_text(definition(ping("Ping")).text)
         steps: dict[str, StepRecord] = {"Ping": StepRecord("Ping", "Lambda", status, reason="no answer")}
         if status == "Succeeded":

@@ -33,7 +33,7 @@ def config(**changes: Any) -> Settings:
 
 
 def read(folder: Path, **changes: Any) -> RawData:
-    return read_raw(config(**changes), folder, folder.parent / "digests.json")
+    return read_raw(config(**changes), folder, folder.parent / "digests.json", folder.parent / "scratch")
 
 
 def refused(folder: Path, **changes: Any) -> tuple[str, ...]:

@@ -75,6 +75,14 @@ def test_a_bug_is_logged_by_its_types_and_frames_causes_included(tmp_path: Path)
     assert done.stderr.index("ERROR RuntimeError") < done.stderr.index("caused by ValueError")
 
 
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    run_step(
+        tmp_path, "exec('import errno, os\\nraise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), argv[0])')", "SECRET"
+    )
+
+    assert message(tmp_path) == "OSError (No space left on device) in tiny.py; see the step's log"
+
+
 def test_errors_that_cause_each_other_are_told_once() -> None:
     first, second = ValueError("a"), KeyError("b")
     first.__cause__, second.__cause__ = second, first
