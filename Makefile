@@ -8,9 +8,12 @@ EMULATOR_READY := $(EMULATOR)/.ready-$(shell cksum < requirements-emulator.lock 
 INFRA := .venv-infra
 INFRA_READY := $(INFRA)/.ready-$(shell cksum < requirements-infra.lock | cut -d ' ' -f 1)
 RAW := .local/raw/flights
+RUNS := 30
+KILLS := 100
+SEED := 0
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check bench clean help install install-emulator check-infra containers test-containers smoke-aws
+.PHONY: demo test test-fast check chaos bench clean help install install-emulator check-infra containers test-containers smoke-aws
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +76,10 @@ test-containers: containers  ## the demo in the images: the SDK's local mode and
 smoke-aws: $(READY)  ## check on a real account what is believed of AWS: make smoke-aws ENV=prod RAW=s3://BUCKET/FOLDER/
 	@case "$(RAW)" in s3://*) ;; *) echo "error: name raw files on AWS: make smoke-aws ENV=prod RAW=s3://BUCKET/FOLDER/" >&2; exit 2;; esac
 	@PYTHONPATH=. $(BIN)/python tests/smoke/smoke_aws.py $(if $(ENV),--env $(ENV)) --raw $(RAW) $(OPTIONS)
+
+chaos: $(READY)  ## kill engines and steps of real runs at random moments, retry, compare: make chaos RUNS=30 KILLS=100 SEED=0
+	CRASH_STRIDE=1 $(BIN)/python -m pytest -q tests/chaos/test_crash_points.py
+	$(BIN)/python tests/chaos/chaos.py --runs $(RUNS) --kills $(KILLS) --seed $(SEED)
 
 bench: $(READY)  ## measure the demo's steps against a plain script, in the same run
 	$(BIN)/python tests/bench.py

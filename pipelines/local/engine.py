@@ -200,8 +200,8 @@ class _Run:
         return self._cores.take(self._shares[step.name])
 
     def _start(self, step: Step, cores: tuple[int, ...]) -> None:
-        self._working[step.name] = cores
         self._note(StepEvent(step.name, step.type, STARTING, self._world.clock()))
+        self._working[step.name] = cores
         thread = threading.Thread(target=self._work, args=(step, cores, dict(self._records)), daemon=True)
         self._threads[step.name] = thread
         thread.start()

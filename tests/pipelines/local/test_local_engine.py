@@ -32,6 +32,7 @@ from pipelines.errors import ExecutionError, ParameterError
 from pipelines.local import document
 from pipelines.local.engine import Exit, Request, Task, execute
 from pipelines.local.history import lock_execution
+from pipelines.local.orphans import find_processes
 
 WRITE = "write('out/file.txt', sys.argv[1])"
 PASS_ON = "write('out/file.txt', text('in') + sys.argv[1])"
@@ -356,7 +357,17 @@ def test_a_bug_in_the_watcher_ends_the_processes_and_is_raised(lab: Lab) -> None
     with pytest.raises(RuntimeError, match="bug"):
         execute(Request("run-1", definition, {}), lab.world, watch)
     assert time.monotonic() - began < 20
-    assert not (lab.workspace.step("run-1", "Slow") / "pid").exists()
+    assert find_processes(lab.workspace.step("run-1", "Slow") / "opt" / "ml") == []
+
+
+def test_a_bug_in_the_watcher_at_a_steps_start_is_raised_as_it_is(lab: Lab) -> None:
+    def watch(event: object) -> None:
+        if getattr(event, "status", "") == "Starting":
+            raise RuntimeError("bug")
+
+    definition = document.parse(definition_text([processing("A")]))
+    with pytest.raises(RuntimeError, match="bug"):
+        execute(Request("run-1", definition, {}), lab.world, watch)
 
 
 DRIVER = """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from local_definitions import Lab, compare, condition, output_of, parameter_ref, processing, statuses
+from local_definitions import Lab, compare, condition, definition_text, output_of, parameter_ref, processing, statuses
 
 from pipelines.errors import ExecutionError, LaunchError
 from pipelines.local.engine import Exit, Task, execute, load, load_request
@@ -184,3 +186,47 @@ def test_a_policy_may_expire_instead_of_counting() -> None:
     policy = RetryPolicy(("Step.THROTTLING",), None, 1.0, 2.0, expire_minutes=1)
     assert retry_delay([policy], "Step.THROTTLING", 30, elapsed=59) is not None
     assert retry_delay([policy], "Step.THROTTLING", 0, elapsed=60) is None
+
+
+def test_an_execution_cut_off_before_its_first_event_is_resumed_from_its_definition(lab: Lab) -> None:
+    folder = lab.workspace.execution("run-1")
+    folder.mkdir(parents=True)
+    (folder / "definition.json").write_text(definition_text([processing("A")]))
+    assert lab.run([processing("A")], execution_id="run-1", resume=True).status == "Succeeded"
+
+
+LIMITED = """
+import itertools, resource, sys
+from pathlib import Path
+from pipelines.errors import BrokenOffError
+from pipelines.local import document
+from pipelines.local.engine import ProcessLauncher, Request, World, execute
+from pipelines.local.workspace import Workspace
+log, seen = Path(sys.argv[1]) / "executions/run-1/events.jsonl", itertools.count(1)
+def watch(event):
+    if next(seen) == int(sys.argv[3]):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 40, resource.RLIM_INFINITY))
+world = World(Workspace(Path(sys.argv[1])), ProcessLauncher(grace=0.5), lambda arn, event: {})
+try:
+    execute(Request("run-1", document.parse(Path(sys.argv[2]).read_text()), {}), world, watch)
+except BrokenOffError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("event", [1, 2, 3, 5, 8])
+def test_a_log_that_finds_no_room_breaks_the_run_off_and_keeps_whole_lines(
+    lab: Lab, tmp_path: Path, event: int
+) -> None:
+    """A limit on the size of files stands for a disk that fills up: the kernel takes a part of a line, then no more."""
+    (tmp_path / "go").touch()
+    (tmp_path / "d.json").write_text(definition_text(chain(tmp_path)))
+    command = [sys.executable, "-c", LIMITED, str(lab.root), str(tmp_path / "d.json"), str(event)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "the event log cannot be written (File too large); make room" in done.stdout, done.stderr
+    log = (lab.workspace.execution("run-1") / "events.jsonl").read_bytes()
+    assert log.endswith(b"\n")
+    assert log.count(b"\n") == event + 1
+    outcome = lab.run(chain(tmp_path), execution_id="run-1", resume=True)
+    assert outcome.status == "Succeeded"
+    assert lab.get("s3://bucket/runs/run-1/Third/out/file.txt") == "abc"
