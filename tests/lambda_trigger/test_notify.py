@@ -272,7 +272,7 @@ class RacingObjects(FolderObjects):
 
 
 def race(desk: Desk, started: str) -> str:
-    objects = RacingObjects(desk.resolve, [f'{{"execution": "run-9", "started": "{started}"}}'])
+    objects = RacingObjects(desk.resolve, desk.root / "tmp", [f'{{"execution": "run-9", "started": "{started}"}}'])
     publish_latest(objects, LATEST, {"execution": "run-1", "started": "2026-11-22T10:00:00+00:00"})
     return str(desk.read(LATEST)["execution"])
 
@@ -297,7 +297,7 @@ def test_a_latest_that_cannot_be_written_is_said_in_the_mail(desk: Desk) -> None
         f"{RUN}/predictions/summary.json",
         {"status": "Succeeded", "rows": 1, "predict_rows": 1, "models": {"EWR": model_summary()}},
     )
-    context = LocalContext(replace(desk.ports, objects=ReadOnlyObjects(desk.resolve)))
+    context = LocalContext(replace(desk.ports, objects=ReadOnlyObjects(desk.resolve, desk.root / "tmp")))
 
     found = notify.handler(desk.event([], Kind="finished", Predictions=f"{RUN}/predictions"), context)
 
