@@ -103,4 +103,5 @@ def _step(desk: Desk, step: StepState) -> dict[str, Any]:
         "cached": step.cached,
         "seconds": round(max(0.0, ended - step.started), 3),
         "peak_memory_mb": None,
+        "reason": step.reason,
     }

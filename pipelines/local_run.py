@@ -153,7 +153,7 @@ def show_versions(arguments: argparse.Namespace) -> int:
 
 
 def show_plan(arguments: argparse.Namespace) -> int:
-    """Print segments, rows, models and steps; spend nothing."""
+    """Print segments, rows, models and steps, with --explain what each step would do; spend nothing."""
     from pipelines import discovery, plan
 
     config, folder, workspace = _open(arguments)
@@ -163,8 +163,15 @@ def show_plan(arguments: argparse.Namespace) -> int:
     compiled = compiling.compile_pipeline(config, chosen, local=True)
     definition = document.parse(compiled.text)
     given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
-    parameters.check(definition, given, config)
-    sys.stdout.write(plan.render(plan.draw(config, chosen, census, compiled.text), as_json=arguments.json))
+    found = parameters.check(definition, given, config)
+    forecasts = None
+    if arguments.explain:
+        from pipelines import outlook
+
+        request = _request(_origin(arguments, config, folder, found), definition)
+        forecasts = outlook.forecast(request, _files(config, compiled.bundles, raw.manifests), workspace)
+    drawn = plan.draw(config, chosen, census, compiled.text)
+    sys.stdout.write(plan.render(drawn, as_json=arguments.json, forecasts=forecasts))
     for warning in (*compiled.warnings, *plan.warnings(census)):
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     return 0
@@ -245,6 +252,16 @@ def _store(
     workspace: Workspace, config: Settings, bundles: tuple[Bundle, ...], manifests: Mapping[str, Mapping[str, str]]
 ) -> None:
     """Put code bundles, settings slices and manifests where the definition expects them."""
+    for uri, content in _files(config, bundles, manifests).items():
+        path = workspace.path(uri)
+        if not path.exists() or path.read_bytes() != content:  # content-addressed: what is there is left alone
+            write_atomically(path, content, workspace.scratch)
+
+
+def _files(
+    config: Settings, bundles: tuple[Bundle, ...], manifests: Mapping[str, Mapping[str, str]]
+) -> dict[str, bytes]:
+    """Return code bundles, settings slices and manifests by the URI at which the definition expects them."""
     from pipelines.account import resolve_account
 
     prefix = resolve_account(config).prefix
@@ -252,10 +269,7 @@ def _store(
     for version, texts in manifests.items():
         folder = f"{prefix}/{contract.MANIFESTS_DIR}/{version}"
         files |= {f"{folder}/{name}": text.encode() for name, text in texts.items()}
-    for uri, content in files.items():
-        path = workspace.path(uri)
-        if not path.exists() or path.read_bytes() != content:  # content-addressed: what is there is left alone
-            write_atomically(path, content, workspace.scratch)
+    return files
 
 
 def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, found: Mapping[str, Any]) -> Origin:

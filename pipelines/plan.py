@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
-from pipelines import textgrid
+from pipelines import explain, textgrid
+from pipelines.local.forecast import Forecast
 from pipelines.models import Census, ModelSpec, Segment
 from pipelines.settings import Segments, Settings
 
@@ -74,12 +75,14 @@ def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
             yield from _steps(step["Arguments"].get(side) or [] if step["Type"] == "Condition" else [])
 
 
-def render(plan: Plan, *, as_json: bool) -> str:
-    """Return the plan as a table, or as one JSON object."""
+def render(plan: Plan, *, as_json: bool, forecasts: Sequence[Forecast] | None = None) -> str:
+    """Return the plan as a table, or as one JSON object; with what would become of each step where that is asked."""
     if as_json:
-        return json.dumps(asdict(plan), ensure_ascii=False) + "\n"
+        more = {} if forecasts is None else {"explain": explain.as_json(forecasts)}
+        return json.dumps({**asdict(plan), **more}, ensure_ascii=False) + "\n"
     heads = ("segment", "slug", "train rows", "predict rows", "model")
     rows = [heads, *(tuple(map(str, astuple(line))) for line in plan.lines)]
     table = textgrid.lines(rows, right=(2, 3))
     shape = f"{plan.models} models, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
-    return "\n".join([*table, "", shape, "nothing was run"]) + "\n"
+    steps = [] if forecasts is None else ["", *explain.as_table(forecasts).splitlines(), ""]
+    return "\n".join([*table, "", shape, *steps, "nothing was run"]) + "\n"

@@ -67,6 +67,8 @@ class PlainProgress:
         """Write a step's start or end."""
         if event.status == "Executing":
             self._starts[event.step] = event.at
+            if event.reason:
+                self.say(f"{_clock(event.at)} {event.step:<32} runs: {_first_line(event.reason)}")
             return
         if event.status not in DONE:
             return
@@ -74,7 +76,7 @@ class PlainProgress:
         if event.status == "Skipped":
             return
         took = event.at - self._starts.get(event.step, event.at)
-        reason = _first_line(event.reason)
+        reason = "" if event.status == "Succeeded" else _first_line(event.reason)  # said when it began
         self.say(f"{_clock(event.at)} {event.step:<32} {event.status:<10} {took:6.1f} s  {reason}".rstrip())
 
     def say(self, line: str) -> None:
@@ -110,6 +112,8 @@ class LiveProgress:
         self._states[event.step] = event.status
         if event.status == "Executing":
             self._starts[event.step] = event.at
+            if event.reason:
+                self.say(f"{event.step} runs: {_first_line(event.reason)}")
         if event.status in DONE:
             self._ends[event.step] = event.at
         if event.status == "Failed":

@@ -144,6 +144,7 @@ def _steps(outcome: Outcome) -> dict[str, dict[str, Any]]:
             "cached": record.cached,
             "seconds": round(record.seconds, 3),
             "peak_memory_mb": record.peak_memory_mb,
+            "reason": record.reason,
         }
         for name, record in outcome.steps.items()
     }

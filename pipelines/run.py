@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_actions(line: argparse.ArgumentParser) -> None:
     what = line.add_argument_group("instead of a new execution")
     what.add_argument("--plan", action="store_true", help="show segments, rows and steps, and spend nothing (--local)")
+    what.add_argument("--explain", action="store_true", help="with --plan: why each step would run, or not")
     what.add_argument("--print-version", action="store_true", help="print both data versions, write their manifests")
     _add_id(what, "--retry", "go on with a failed execution, repeating nothing that succeeded")
     _add_id(what, "--rerun", "start again with the same parameters and data versions")

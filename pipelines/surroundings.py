@@ -6,7 +6,6 @@ The only place of the operator's side that knows `lambda_trigger`: a function `<
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lambda_trigger.folders import LocalContext, local_ports
+from pipelines import explain
 from pipelines.account import NOT_SET
 from pipelines.deployment import IMAGES
 from pipelines.errors import DefinitionError, ExecutionError
@@ -66,6 +66,7 @@ def make_world(
         clock=time.time,
         fingerprint=stamp,
         say=progress.say,
+        explain=explain.say_changes,
     )
 
 
@@ -78,7 +79,7 @@ def _containers() -> tuple[Launcher, str]:
         raise ExecutionError(
             f"--launcher docker: image {', '.join(missing)} is not built; build them with: make containers"
         )
-    stamp = hashlib.sha256("\n".join(f"{image} {found[name]}" for image, name in names.items()).encode()).hexdigest()
+    stamp = "\n".join(f"image-{image} {found[name]}" for image, name in names.items())
     return container.ContainerLauncher(lambda uri: engine_image(uri, names)), stamp
 
 
@@ -112,14 +113,14 @@ def _handler(pipeline: str, function: str) -> Callable[[Mapping[str, Scalar], An
 
 
 def fingerprint() -> str:
-    """Return a digest of the interpreter and of the libraries that decide what a step computes."""
+    """Return the interpreter and the libraries that decide what a step computes with their versions, one a line."""
     versions = [f"python {platform.python_version()} {platform.machine()}"]
     for name in (*DEPENDENCIES, *added_libraries(ROOT / LIBRARIES)):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{name} none")
-    return hashlib.sha256("\n".join(versions).encode()).hexdigest()
+    return "\n".join(versions)
 
 
 def added_libraries(path: Path) -> Iterator[str]:

@@ -14,10 +14,13 @@ RERUN, STATUS, LIST, STOP, FETCH = "--rerun", "--status", "--list", "--stop", "-
 NEWEST = ""
 """Value of an option for an ID that was given without one."""
 
-_OPTIONS = ("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher")
+_OPTIONS = (
+    *("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher"),
+    "--explain",
+)
 _LOCAL = {
     START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
-    PLAN: ("--raw", "--set", "--json"),
+    PLAN: ("--raw", "--set", "--json", "--explain"),
     VERSION: ("--raw",),
     RETRY: ("--raw", "--set", "--json", "--follow", "--launcher"),
     FROM: ("--raw", "--set", "--json", "--follow", "--launcher"),

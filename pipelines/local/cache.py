@@ -1,6 +1,6 @@
 """Finds the outputs of an earlier run of the same step by content key, and remembers digests of files.
 
-An I/O seam over `<workspace>/cache`. Whatever is damaged or missing there counts as never stored.
+An I/O seam over `<workspace>/cache`. Whatever is damaged or missing there is made again, and `Miss` says so.
 """
 
 from __future__ import annotations
@@ -10,17 +10,36 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipelines.errors import WorkspaceError
+from pipelines.local.cachekey import Components
+from pipelines.local.difference import INPUT, Change, Explain, compare, json_changes
 from pipelines.local.durable import write_atomically
+from pipelines.local.entry import Entry, dump_entry, parse_entry
 from pipelines.local.record import FileRecord, StepRecord
 from pipelines.local.workspace import Workspace
 
-CHEAP_BYTES = 64 * 1024 * 1024
-"""Outputs of up to this size in all are read again before they are used again; of bigger ones the sizes count."""
+NEWEST_DIR = "newest"
+"""Below the cache: the newest entry of each step, to which a later run is compared."""
+_READABLE = 256 * 1024
+"""Bytes of a JSON file up to which its keys are compared."""
+
+
+@dataclass(frozen=True)
+class Miss:
+    """Why a step has to run: it never did (`is_first`), something is damaged or gone, or parts of it changed."""
+
+    is_first: bool = False
+    damage: str = ""
+    changes: tuple[Change, ...] = ()
+
+    def say(self, step: str, explain: Explain) -> str:
+        """Return the reason in words."""
+        return "not run before in this workspace" if self.is_first else self.damage or explain(step, self.changes)
 
 
 class Digests:
@@ -90,44 +109,124 @@ def record_files(published: Mapping[str, Path], digests: Digests) -> tuple[FileR
     return tuple(FileRecord(uri, digests.of(path), path.stat().st_size) for uri, path in sorted(published.items()))
 
 
-def are_intact(files: Iterable[FileRecord], workspace: Workspace, read: bool) -> bool:
-    """Tell whether files are still there with their size and, where `read` and cheap, with their content."""
-    files = tuple(files)
-    cheap = read and sum(file.size for file in files) <= CHEAP_BYTES
-    return all(_is_intact(file, workspace, cheap) for file in files)
+def find_damage(files: Iterable[FileRecord], workspace: Workspace) -> str:
+    """Return `gone (FILE)` or `damaged (FILE)` for the first file that is not what it was, or an empty text.
+
+    Every byte is read, whatever the size: a file may be altered without another size or time.
+    """
+    for file in files:
+        state = _state(file, workspace)
+        if state:
+            return f"{state} ({'/'.join(file.uri.split('/')[-2:])})"
+    return ""
 
 
-def _is_intact(file: FileRecord, workspace: Workspace, read: bool) -> bool:
+def _state(file: FileRecord, workspace: Workspace) -> str:
     try:
         path = workspace.path(file.uri)
-        return path.stat().st_size == file.size and (not read or file_digest(path) == file.sha256)
-    except (OSError, WorkspaceError):
-        return False
+        intact = path.stat().st_size == file.size and file_digest(path) == file.sha256
+    except FileNotFoundError:
+        return "gone"
+    except (OSError, ValueError, WorkspaceError):
+        return "damaged"
+    return "" if intact else "damaged"
 
 
-def store_entry(key: str, execution_id: str, record: StepRecord, workspace: Workspace) -> None:
-    """Remember the outputs of a step that succeeded."""
-    content = {
-        "key": key,
-        "step": record.name,
-        "execution": execution_id,
-        "outputs": dict(record.outputs),
-        "files": [asdict(file) for file in record.files],
-        "seconds": record.seconds,
-    }
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
-    write_atomically(workspace.cache / f"{key}.json", text, workspace.scratch)
+def say_damage(execution: str | None, damage: str) -> str:
+    """Return the sentence for outputs that cannot be used again."""
+    return f"outputs of execution {execution} are {damage}"
 
 
-def find_entry(key: str, record: StepRecord, workspace: Workspace) -> StepRecord | None:
-    """Return `record` with the outputs of the execution that made them, or None where that is a miss."""
+def store_entry(entry: Entry, workspace: Workspace) -> None:
+    """Remember the outputs of a step that succeeded, also as the newest of this step."""
+    text = dump_entry(entry)
+    write_atomically(entry_path(entry.components.key, workspace), text, workspace.scratch)
+    write_atomically(newest_path(entry.pipeline, entry.step, workspace), text, workspace.scratch)
+
+
+def entry_path(key: str, workspace: Workspace) -> Path:
+    """Return the file of an entry."""
+    return workspace.cache / f"{key}.json"
+
+
+def newest_path(pipeline: str, step: str, workspace: Workspace) -> Path:
+    """Return the file of the newest entry of a step."""
+    name = hashlib.sha256(f"{pipeline}/{step}".encode()).hexdigest()[:32]
+    return workspace.cache / NEWEST_DIR / f"{name}.json"
+
+
+def read_entry(path: Path) -> Entry | None:
+    """Return the entry in a file, or None where it cannot be read."""
     try:
-        content = json.loads((workspace.cache / f"{key}.json").read_text(encoding="utf-8"))
-        files = tuple(FileRecord(**item) for item in content["files"])
-        outputs = {str(name): str(uri) for name, uri in content["outputs"].items()}
-        made_by, same = str(content["execution"]), content["key"] == key
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return parse_entry(path.read_bytes())
+    except OSError:
         return None
-    if not same or not are_intact(files, workspace, read=True):
+
+
+def read_entries(workspace: Workspace) -> Iterator[Entry]:
+    """Yield every entry that can be read."""
+    for path in sorted(workspace.cache.glob("*.json")):
+        entry = read_entry(path)
+        if entry is not None and path == entry_path(entry.components.key, workspace):
+            yield entry
+
+
+def read_newest(pipeline: str, step: str, workspace: Workspace) -> Entry | None:
+    """Return the newest entry of a step."""
+    entry = read_entry(newest_path(pipeline, step, workspace))
+    return entry if entry is not None and (entry.pipeline, entry.step) == (pipeline, step) else None
+
+
+def look_up(
+    pipeline: str, step: str, components: Components, uris: Mapping[str, str], workspace: Workspace
+) -> Entry | Miss:
+    """Return the entry whose outputs stand in for a run of a step, or why there is none.
+
+    Args:
+        pipeline: whose step it is, and with
+        step: its name, what to compare to.
+        components: what the run would depend on.
+        uris: where its inputs lie.
+        workspace: where to look.
+    """
+    path = entry_path(components.key, workspace)
+    if path.exists():
+        entry = read_entry(path)
+        if entry is None or entry.components.key != components.key:
+            return Miss(damage="its cache entry is damaged")
+        damage = find_damage(entry.files, workspace)
+        return Miss(damage=say_damage(entry.execution, damage)) if damage else entry
+    newest = read_newest(pipeline, step, workspace)
+    if newest is None:
+        return Miss(is_first=True)
+    changes = compare(newest.components, components)
+    if not changes:
+        return Miss(damage="its cache entry is gone")
+    return Miss(changes=tuple(read_keys(change, newest, uris, workspace) for change in changes))
+
+
+def use_entry(entry: Entry, record: StepRecord) -> StepRecord:
+    """Return `record` with the outputs of the execution that made them."""
+    reason = f"outputs of execution {entry.execution}"
+    return replace(record, cached=True, reason=reason, outputs=entry.outputs, files=entry.files)
+
+
+def read_keys(change: Change, newest: Entry, uris: Mapping[str, str], workspace: Workspace) -> Change:
+    """Return a change of an input with the keys that differ in its JSON files, as far as both are still there."""
+    if change.part != INPUT or change.name not in uris or change.name not in newest.uris:
+        return change
+    keys: list[str] = []
+    for file in change.details:
+        old = _read_small(newest.uris[change.name], file, workspace)
+        new = _read_small(uris[change.name], file, workspace)
+        if old is not None and new is not None and file.endswith(".json"):
+            keys += json_changes(old, new)
+    return replace(change, keys=tuple(keys))
+
+
+def _read_small(uri: str, file: str, workspace: Workspace) -> Any:
+    try:
+        path = workspace.path(uri.rstrip("/") + "/" + file)
+        return json.loads(path.read_bytes()) if path.stat().st_size <= _READABLE else None
+    except (OSError, ValueError, RecursionError, WorkspaceError):
         return None
-    return replace(record, cached=True, reason=f"outputs of execution {made_by}", outputs=outputs, files=files)

@@ -117,7 +117,7 @@ class _Run:
     ) -> None:
         self._request, self._world, self._watch = request, world, watch
         self._history, self._digests = history, digests
-        self._kept = start.kept
+        self._kept, self._lost = start.kept, start.lost
         self._records: dict[str, StepRecord] = {}
         self._graph = build_graph(request.definition)
         self._limit = request.parallelism or request.definition.parallelism
@@ -279,17 +279,19 @@ class _Run:
         return StepRecord(step.name, LAMBDA, SUCCEEDED, results=values.lambda_results(step, returned or {}))
 
     def _site(self, step: Step, cores: tuple[int, ...]) -> Site:
-        def report(status: str, message: str) -> None:
-            self._inbox.put(StepEvent(step.name, step.type, status, self._world.clock(), message=message))
+        def report(status: str, message: str, reason: str) -> None:
+            self._inbox.put(StepEvent(step.name, step.type, status, self._world.clock(), reason, message))
 
         return Site(
             execution_id=self._request.execution_id,
+            pipeline=self._request.pipeline,
             world=self._world,
             digests=self._digests,
             cores=cores,
             use_cache=self._request.use_cache,
             stopped=self._stop.is_set,
             report=report,
+            why=self._lost.get(step.name, ""),
         )
 
     def _log_of(self, step: Step) -> str | None:

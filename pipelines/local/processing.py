@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.errors import LaunchError
-from pipelines.local.cache import Digests, find_entry, record_files, store_entry
-from pipelines.local.cachekey import content_key
+from pipelines.local.cache import Digests, Miss, look_up, record_files, store_entry, use_entry
+from pipelines.local.cachekey import compute_components
+from pipelines.local.entry import Entry
 from pipelines.local.failure import explain_exit
 from pipelines.local.job import Job
 from pipelines.local.jobconfig import write_config
@@ -31,15 +32,21 @@ NO_CACHE_FILE = "output/no-cache"
 
 @dataclass(frozen=True)
 class Site:
-    """Where and how a step runs: `report` takes a status and a message, `stopped` says when to give up."""
+    """Where and how a step runs.
+
+    `report` takes a status, a message and the reason why the step runs, `stopped` says when to give up, `why` is a
+    reason that is known before the cache is asked.
+    """
 
     execution_id: str
+    pipeline: str
     world: World
     digests: Digests
     cores: tuple[int, ...]
     use_cache: bool
     stopped: Callable[[], bool]
-    report: Callable[[str, str], None]
+    report: Callable[[str, str, str], None]
+    why: str = ""
 
 
 def run_processing(step: Step, job: Job, site: Site) -> StepRecord:
@@ -53,13 +60,19 @@ def run_processing(step: Step, job: Job, site: Site) -> StepRecord:
     for output in job.outputs:
         workspace.target(output.uri)
     objects = find_objects(job, workspace)
-    key = content_key(job, objects, site.digests.of, site.world.fingerprint) if step.cache else ""
-    if key and site.use_cache and (hit := find_entry(key, blank, workspace)):
-        return hit
-    record, cacheable = _work(step, job, objects, site)
-    if key and cacheable and record.status == SUCCEEDED:
-        store_entry(key, site.execution_id, record, workspace)
-    return record
+    if not step.cache:
+        return _work(step, job, objects, site)[0]
+    components = compute_components(job, objects, site.digests.of, site.world.fingerprint)
+    uris = {item.name: item.uri for item in job.inputs}
+    found = look_up(site.pipeline, step.name, components, uris, workspace) if site.use_cache else Miss()
+    if isinstance(found, Entry):
+        return use_entry(found, blank)
+    why = found.say(step.name, site.world.explain)
+    record, cacheable = _work(step, job, objects, replace(site, why=site.why or ("" if found.is_first else why)))
+    if record.status == SUCCEEDED and cacheable:
+        made = (record.outputs, record.files)
+        store_entry(Entry(site.pipeline, step.name, site.execution_id, components, uris, *made), workspace)
+    return replace(record, reason=record.reason or why)
 
 
 def _work(step: Step, job: Job, objects: Objects, site: Site) -> tuple[StepRecord, bool]:
@@ -77,7 +90,7 @@ def _work(step: Step, job: Job, objects: Objects, site: Site) -> tuple[StepRecor
         step.name,
         step.type,
         FAILED if failed else SUCCEEDED,
-        reason=explain_exit(*failed) if failed else "",
+        reason=explain_exit(*failed) if failed else site.why,
         peak_memory_mb=max(peaks, default=None),
         log=(failed[1] if failed else tasks[0]).log.relative_to(workspace.root).as_posix(),
     )
@@ -137,7 +150,7 @@ def _launch(tasks: Sequence[Task], site: Site) -> list[Exit]:
             failed.append(task.host)
         return end
 
-    site.report(EXECUTING, f"{len(site.cores)} core(s)")
+    site.report(EXECUTING, f"{len(site.cores)} core(s)", site.why)
     if len(tasks) == 1:
         return [run(tasks[0])]
     with ThreadPoolExecutor(len(tasks)) as pool:
@@ -154,7 +167,7 @@ def _retry(launch: Callable[[], list[Exit]], policies: Sequence[RetryPolicy], si
             wait = retry_delay(policies, error.kind, retries, site.world.clock() - began)
             if wait is None or site.stopped():
                 raise
-            site.report(EXECUTING, f"{error}; trying again in {wait:g} s")
+            site.report(EXECUTING, f"{error}; trying again in {wait:g} s", "")
             site.world.sleep(wait)
             retries += 1
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pipelines.local.difference import Explain, say_plainly
 from pipelines.local.launch import Launcher
 from pipelines.local.record import Scalar, StepEvent
 from pipelines.local.step import Definition
@@ -46,9 +47,10 @@ class Request:
 class World:
     """Everything outside the engine.
 
-    `call_lambda` runs a function by its ARN on an event; `clock` gives seconds since the epoch; `fingerprint` stands
-    for what a step's result depends on but its definition does not show, such as the locked requirements; `say` shows
-    people a line.
+    `call_lambda` runs a function by its ARN on an event; `clock` gives seconds since the epoch; `fingerprint` names,
+    one a line, what a step's result depends on but its definition does not show: the libraries with their versions.
+    `explain` says in words what changed since a step's last run; `say` shows people a
+    line.
     """
 
     workspace: Workspace
@@ -58,3 +60,4 @@ class World:
     sleep: Callable[[float], None] = time.sleep
     fingerprint: str = ""
     say: Callable[[str], None] = _say_nothing
+    explain: Explain = say_plainly

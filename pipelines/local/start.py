@@ -6,11 +6,11 @@ Reads event logs. `engine` calls it once, under the execution's lock and before 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.errors import ExecutionError, nearest
-from pipelines.local.cache import are_intact
+from pipelines.local.cache import find_damage, say_damage
 from pipelines.local.document import parse
 from pipelines.local.durable import write_atomically
 from pipelines.local.history import DEFINITION_FILE, Past, read_past
@@ -22,10 +22,14 @@ from pipelines.local.workspace import Workspace
 
 @dataclass(frozen=True)
 class Start:
-    """`first_start` is when the execution was first started; `kept` are records that need no work any more."""
+    """`first_start` is when the execution was first started; `kept` are records that need no work any more.
+
+    `lost` are steps that succeeded before and have to run again, each with the reason.
+    """
 
     first_start: float
     kept: Mapping[str, StepRecord]
+    lost: Mapping[str, str] = field(default_factory=dict)
 
 
 def recall(request: Request, workspace: Workspace) -> Request:
@@ -56,13 +60,17 @@ def begin(request: Request, graph: Graph, workspace: Workspace, now: float) -> S
     _check_same(request, past, folder)
     if past is None:  # cut off before its first event
         return Start(now, kept)
-    own = {name: record for name, record in past.records.items() if _is_kept(record, graph, workspace)}
-    return Start(past.first_start, {**kept, **own})
+    own = {name: record for name, record in past.records.items() if record.status == SUCCEEDED and name in graph.steps}
+    lost = {
+        name: damage for name, record in own.items() if (damage := _damage(record, request.execution_id, workspace))
+    }
+    return Start(past.first_start, {**kept, **{name: own[name] for name in own if name not in lost}}, lost)
 
 
-def _is_kept(record: StepRecord, graph: Graph, workspace: Workspace) -> bool:
-    done = record.status == SUCCEEDED and record.name in graph.steps
-    return done and are_intact(record.files, workspace, read=False)
+def _damage(record: StepRecord, execution: str | None, workspace: Workspace) -> str:
+    """Return what is wrong with the outputs of a step that succeeded in an execution, or an empty text."""
+    damage = find_damage(record.files, workspace)
+    return say_damage(execution, damage) if damage else ""
 
 
 def _check_same(request: Request, past: Past | None, folder: Path) -> None:
@@ -111,6 +119,7 @@ def _from_source(request: Request, graph: Graph, workspace: Workspace) -> dict[s
     found = past.records if past else {}
     kept = {name: _take(name, graph, found, request.source) for name in graph.steps if name not in request.selected}
     problems = [problem for name in sorted(request.selected) for problem in _lacks(name, graph, kept, request)]
+    problems += _damaged(graph, kept, request, workspace)
     if problems:
         raise ExecutionError(*problems)
     return kept
@@ -136,3 +145,13 @@ def _lacks(name: str, graph: Graph, kept: Mapping[str, StepRecord], request: Req
     if record and record.status == SUCCEEDED and record.results.get("Outcome") is not wanted:
         problems.append(f"step {name!r} lies in the branch that {source} did not take; select {condition!r} too")
     return problems
+
+
+def _damaged(graph: Graph, kept: Mapping[str, StepRecord], request: Request, workspace: Workspace) -> list[str]:
+    """Return which outputs that selected steps read are not what the source execution made."""
+    selected = request.selected or frozenset()
+    needed = sorted({need for name in selected for need in graph.needs[name] if need in kept})
+    found = {name: _damage(kept[name], request.source, workspace) for name in needed}
+    return [
+        f"step {name!r}: {damage}; select it too, or start a new execution" for name, damage in found.items() if damage
+    ]

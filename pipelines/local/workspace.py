@@ -106,7 +106,7 @@ class Workspace:
         Raises:
             WorkspaceError: the id cannot be the name of a folder.
         """
-        if not _EXECUTION.fullmatch(execution_id):
+        if not is_execution_id(execution_id):
             raise WorkspaceError(f"found the execution id {execution_id!r}, expected letters, digits, '-', '_' and '.'")
         return self.root / "executions" / execution_id
 
@@ -123,6 +123,11 @@ class Workspace:
     def cache(self) -> Path:
         """The folder of cache entries and known digests."""
         return self.root / "cache"
+
+
+def is_execution_id(text: str) -> bool:
+    """Tell whether a text can be the id of an execution, and so the name of a folder."""
+    return bool(_EXECUTION.fullmatch(text))
 
 
 def list_files(folder: Path) -> list[tuple[str, Path]]:

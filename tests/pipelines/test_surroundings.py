@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -34,4 +35,4 @@ def test_a_function_is_the_handler_of_the_module_of_its_name(tmp_path: Path) -> 
 
 def test_the_fingerprint_is_stable_within_an_environment() -> None:
     assert fingerprint() == fingerprint()
-    assert len(fingerprint()) == 64
+    assert re.search(r"^lightgbm \d", fingerprint(), re.MULTILINE)
