@@ -41,6 +41,8 @@ _AWS = {
     STOP: (),
     FETCH: ("--to",),
 }
+_GOES_WITH = {"--explain": PLAN}
+"""Options of one action alone."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def _about_options(arguments: argparse.Namespace, action: str) -> Iterator[str]:
     ignored = [flag for flag in _OPTIONS if _is_given(arguments, flag) and flag not in takes[action]]
     if arguments.local:
         ignored = [flag for flag in ignored if flag != "--workspace"]
+    yield from (f"{flag}: goes with {_GOES_WITH[flag]}; leave it out" for flag in ignored if flag in _GOES_WITH)
+    ignored = [flag for flag in ignored if flag not in _GOES_WITH]
     local = [flag for flag in ignored if not arguments.local and flag in ("--workspace", *_LOCAL[action])]
     if local:
         yield f"{', '.join(local)}: is for runs on this machine; leave it out, or add --local"

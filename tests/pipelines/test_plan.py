@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipelines.local.forecast import Forecast
 from pipelines.models import Census, Segment, choose_models
 from pipelines.plan import Line, Plan, draw, render
 from pipelines.settings import validate
@@ -67,3 +68,18 @@ def test_a_plan_is_one_json_object_on_one_line() -> None:
     assert text.count("\n") == 1
     assert json.loads(text)["lines"][0]["segment"] == "日本"
     assert "日本" in text
+
+
+def test_a_plan_that_explains_says_for_each_step_why_it_would_run() -> None:
+    drawn = plan(Census((Segment("a", 50, 5),), Segment("", 0, 0)))
+    forecasts = [Forecast("A", "Processing", "always")]
+
+    assert render(drawn, as_json=False, forecasts=forecasts).splitlines()[-5:] == [
+        "",
+        "step  cache  why",
+        "A     runs   always runs: caching is off for this step",
+        "",
+        "nothing was run",
+    ]
+    assert json.loads(render(drawn, as_json=True, forecasts=forecasts))["explain"][0]["outcome"] == "always"
+    assert "explain" not in json.loads(render(drawn, as_json=True))

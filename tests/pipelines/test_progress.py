@@ -63,3 +63,35 @@ def test_many_steps_are_counted_by_kind() -> None:
     live.watch(event("Succeeded", 1.0, step="Train-0"))
 
     assert live.rows() == [("Train", f"1 Succeeded, {MOST_ROWS} Waiting", "")]
+
+
+def test_the_reason_why_a_step_runs_is_said_when_it_begins_and_not_again() -> None:
+    stream = io.StringIO()
+    plain = PlainProgress(["Train-a"], "e1", stream)
+
+    plain.watch(event("Executing", 1.0, "rows of the segment changed", step="Train-a"))
+    plain.watch(event("Succeeded", 2.0, "rows of the segment changed", step="Train-a"))
+    plain.watch(event("Cached", 2.0, "outputs of execution e0", step="Train-b"))
+
+    first, second, third = stream.getvalue().splitlines()[1:]
+    assert first.endswith("Train-a                          runs: rows of the segment changed")
+    assert second.endswith("Succeeded     1.0 s")
+    assert third.endswith("Cached        0.0 s  outputs of execution e0")
+
+
+def test_a_first_run_says_nothing_when_a_step_begins() -> None:
+    stream = io.StringIO()
+    plain = PlainProgress(["Train-a"], "e1", stream)
+
+    plain.watch(event("Executing", 1.0, step="Train-a"))
+
+    assert "Train-a" not in stream.getvalue()
+
+
+def test_a_terminal_shows_the_reason_above_the_table() -> None:
+    stream = io.StringIO()
+
+    with LiveProgress(["Train-a"], "e1", stream) as live:
+        live.watch(event("Executing", 1.0, "rows of the segment changed", step="Train-a"))
+
+    assert "Train-a runs: rows of the segment changed" in stream.getvalue()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.local import document
+from pipelines.local.difference import Explain, say_plainly
 from pipelines.local.engine import Launcher, Outcome, ProcessLauncher, Request, StepEvent, World, execute
 from pipelines.local.workspace import Workspace
 
@@ -131,6 +132,7 @@ class Lab:
     launcher: Launcher = field(default_factory=lambda: ProcessLauncher(grace=0.5))
     mounts: dict[str, Path] = field(default_factory=dict)
     fingerprint: str = ""
+    explain: Explain = say_plainly
     events: list[StepEvent] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     count: int = 0
@@ -144,7 +146,8 @@ class Lab:
         def call(arn: str, event: dict[str, Any]) -> Mapping[str, Any]:
             return self.functions[arn.removeprefix(FUNCTION)](event)
 
-        return World(self.workspace, self.launcher, call, sleep=self.waits.append, fingerprint=self.fingerprint)
+        more = {"fingerprint": self.fingerprint, "explain": self.explain}
+        return World(self.workspace, self.launcher, call, sleep=self.waits.append, **more)
 
     def put(self, uri: str, text: str) -> None:
         path = self.workspace.path(uri)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from local_definitions import EXECUTION_ID, Lab, join, output_of, parameter_ref, processing, statuses
 
 from pipelines.local.cache import Digests, file_digest
+from pipelines.local.difference import Change
 
 COPY = "write('out/file.txt', text('in') + '!')"
 
@@ -82,19 +84,82 @@ def test_without_caching_or_with_the_cache_off_a_step_runs_again(lab: Lab) -> No
         assert statuses(lab.run(steps, use_cache=use)) == {"Prep": expected}
 
 
-def test_outputs_that_changed_or_vanished_are_made_again(lab: Lab) -> None:
+@pytest.mark.parametrize("content", ["2!", "1", "1!!", ""])
+def test_outputs_that_were_altered_or_cut_are_made_again(lab: Lab, content: str) -> None:
+    """Even with the time they had: every byte is read."""
     prepare(lab)
     lab.run(two_chains()[:1])
     path = lab.workspace.path("s3://bucket/runs/run-1/Prep-a/out/file.txt")
-    path.write_text("2!")
-    assert statuses(lab.run(two_chains()[:1])) == {"Prep-a": "Succeeded"}
-    lab.workspace.path("s3://bucket/runs/run-2/Prep-a/out/file.txt").unlink()
-    assert statuses(lab.run(two_chains()[:1])) == {"Prep-a": "Succeeded"}
+    stat = path.stat()
+    path.write_text(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    outcome = lab.run(two_chains()[:1])
+
+    assert statuses(outcome) == {"Prep-a": "Succeeded"}
+    assert outcome.steps["Prep-a"].reason == "outputs of execution run-1 are damaged (out/file.txt)"
+    assert statuses(lab.run(two_chains()[:1])) == {"Prep-a": "Cached"}
+
+
+def test_outputs_that_vanished_are_made_again(lab: Lab) -> None:
+    prepare(lab)
+    lab.run(two_chains()[:1])
+    lab.workspace.path("s3://bucket/runs/run-1/Prep-a/out/file.txt").unlink()
+
+    outcome = lab.run(two_chains()[:1])
+
+    assert outcome.steps["Prep-a"].reason == "outputs of execution run-1 are gone (out/file.txt)"
+
+
+def test_a_step_that_runs_says_why_and_is_quiet_the_first_time(lab: Lab) -> None:
+    prepare(lab)
+    first = lab.run(two_chains())
+    assert {event.reason for event in lab.events if event.status == "Executing"} == {""}
+    assert first.steps["Train-a"].reason == "not run before in this workspace"
+
+    lab.put("s3://bucket/raw/b/x.csv", "3")
+    second = lab.run(two_chains())
+    said = {event.step: event.reason for event in lab.events if event.status == "Executing"}
+    assert said == {"Prep-b": "input changed: in", "Train-b": "input changed: in"}
+    assert second.steps["Prep-b"].reason == "input changed: in"
+
+
+def test_a_run_is_compared_to_the_newest_of_its_step_and_pipeline(lab: Lab) -> None:
+    def why(pipeline: str, *arguments: str) -> str:
+        steps = [processing("Prep", outputs=["out"], cache=True, arguments=list(arguments))]
+        return lab.run(steps, pipeline=pipeline).steps["Prep"].reason
+
+    assert why("one", "--a", "1") == "not run before in this workspace"
+    assert why("one", "--a", "1", "--b", "2") == "argument changed: --b"
+    assert why("one", "--a", "2", "--b", "2") == "argument changed: --a"
+    assert why("two", "--a", "3") == "not run before in this workspace"
+
+
+def test_changed_keys_of_a_json_input_are_read_from_both_runs(lab: Lab) -> None:
+    seen: list[Change] = []
+    steps = [processing("Prep", inputs={"in": parameter_ref("Uri")}, outputs=["out"], cache=True)]
+    lab.put("s3://bucket/1/settings.json", '{"seed": 0}')
+    lab.put("s3://bucket/2/settings.json", '{"seed": 1}')
+    lab.explain = lambda step, changes: seen.extend(changes) or "told"
+    declared = [{"Name": "Uri", "Type": "String"}]
+    lab.run(steps, declared, parameters={"Uri": "s3://bucket/1"})
+
+    assert lab.run(steps, declared, parameters={"Uri": "s3://bucket/2"}).steps["Prep"].reason == "told"
+    assert seen == [Change("input", "in", ("settings.json",), ("seed (0 -> 1)",))]
+
+
+def test_an_entry_that_is_gone_is_said_to_be(lab: Lab) -> None:
+    prepare(lab)
+    lab.run(two_chains()[:1])
+    for path in lab.workspace.cache.glob("*.json"):
+        path.unlink()
+
+    assert lab.run(two_chains()[:1]).steps["Prep-a"].reason == "its cache entry is gone"
 
 
 def test_a_damaged_entry_counts_as_never_stored(lab: Lab) -> None:
     prepare(lab)
-    for content in ["", "[]", '{"key": "x"}', "\x00"]:
+    for content in ["", "[]", '{"key": "x"}', "\x00", "[" * 100_000]:
         lab.run(two_chains()[:1])
         for path in lab.workspace.cache.glob("*.json"):
             path.write_text(content)

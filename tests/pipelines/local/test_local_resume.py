@@ -53,6 +53,34 @@ def test_a_kept_step_whose_output_is_gone_runs_again(lab: Lab, tmp_path: Path) -
     assert lab.started() == ["First", "Second"]
 
 
+def test_a_kept_step_whose_output_was_altered_without_another_size_runs_again_and_says_so(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.run(chain(tmp_path))
+    lab.put("s3://bucket/runs/run-1/First/out/file.txt", "x")
+    (tmp_path / "go").touch()
+
+    outcome = lab.run(chain(tmp_path), execution_id="run-1", resume=True)
+
+    assert lab.started() == ["First", "Second", "Third"]
+    assert outcome.steps["First"].reason == "outputs of execution run-1 are damaged (out/file.txt)"
+    assert next(event.reason for event in lab.events if event.status == "Executing") == outcome.steps["First"].reason
+    assert lab.get("s3://bucket/runs/run-1/Third/out/file.txt") == "abc"
+
+
+def test_outputs_of_the_source_that_are_not_what_it_made_are_refused(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "go").touch()
+    lab.run(chain(tmp_path))
+    lab.put("s3://bucket/runs/run-1/Second/out/file.txt", "xx")
+
+    with pytest.raises(
+        ExecutionError, match=r"'Second': outputs of execution run-1 are damaged \(out/file.txt\); select"
+    ):
+        lab.run(chain(tmp_path), source="run-1", selected=frozenset({"Third"}))
+    outcome = lab.run(chain(tmp_path), source="run-1", selected=frozenset({"Second", "Third"}))
+    assert lab.get(f"{outcome.steps['Third'].outputs['out']}/file.txt") == "abc"
+
+
 def test_a_step_that_runs_again_takes_back_what_it_had_published(lab: Lab) -> None:
     steps = [processing("Only", "write('out/new', '1')", outputs={"out": "s3://bucket/out"})]
     folder = lab.workspace.step("run-1", "Only")
