@@ -22,6 +22,10 @@ from steps import contract
 
 DEEPEST = 50
 """Levels of a config document; what is deeper cannot be meant."""
+MOST_VALUES = 100_000
+"""Values of a document with its aliases written out; nine lines of aliases can stand for a billion of them."""
+MOST_BYTES = 4 * 1024**2
+"""Bytes of a config or lock file; a larger one is a data file given by mistake, and YAML would take minutes to say so."""
 LARGEST = 2**53
 """Largest whole number that every reader of JSON keeps exactly."""
 PLAIN_WORDS = {
@@ -39,7 +43,13 @@ PLAIN_WORDS = {
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a mapping with the same key twice."""
+    """A safe loader that refuses a mapping with the same key twice, and aliases that stand for far too much."""
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        if _count_values(node, {}) > MOST_VALUES:
+            problem = f"its aliases (*name) stand for more than {MOST_VALUES} values; write out what is meant"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_document(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         merge = "tag:yaml.org,2002:merge"  # `<<: *anchor` names no key of its own
@@ -53,6 +63,16 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _count_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node stands for, without writing them out; `known` counts each node once."""
+    if id(node) not in known:
+        known[id(node)] = 1  # a node inside itself is refused when the document is cleaned
+        pairs = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+        inside = node.value if isinstance(node, yaml.SequenceNode) else pairs
+        known[id(node)] = 1 + sum(_count_values(part, known) for part in inside)
+    return known[id(node)]
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
@@ -60,7 +80,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         SettingsError: the file is missing, not YAML, or not a mapping.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a safe loader
+        document = yaml.load(_read_text(path), Loader=_UniqueKeyLoader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         raise SettingsError(_missing_file(path)) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -69,11 +89,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from error
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: {_describe_yaml(error)}") from error
-    except (ValueError, RecursionError) as error:  # of values that YAML reads as a date or a number, and nesting
-        raise SettingsError(f"{path}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: not valid YAML: nested too deeply; write it with fewer levels") from error
+    except ValueError as error:  # of values that YAML reads as a date or a number
+        raise SettingsError(f"{path}: not valid YAML: {_describe_value(error)}") from error
     if not isinstance(document, dict):
-        raise SettingsError(f"{path}: expected a mapping of settings such as 'data: {{label: y, id: id}}'")
+        found = "is empty" if document is None else f"holds a {type(document).__name__}"
+        raise SettingsError(f"{path}: {found}; expected a mapping of settings such as 'data: {{label: y, id: id}}'")
     return document
+
+
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise SettingsError(f"{path}: has more than {MOST_BYTES} bytes; expected a config file, which is far smaller")
+    return content.decode("utf-8")
 
 
 def _missing_file(path: Path) -> str:
@@ -83,9 +114,22 @@ def _missing_file(path: Path) -> str:
 
 
 def _describe_yaml(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"not valid YAML: it holds the character {chr(error.character)!r}, which YAML does not allow"
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}not valid YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}"
+    return f"{where}not valid YAML: {_plain_yaml(str(getattr(error, 'problem', None) or 'cannot be parsed'))}"
+
+
+def _plain_yaml(problem: str) -> str:
+    """Return what PyYAML says without the words of its inside."""
+    tag = problem.removeprefix("could not determine a constructor for the tag ")
+    return problem if tag == problem else f"the tag {tag} is not read; leave it out"
+
+
+def _describe_value(error: ValueError) -> str:
+    digits = "integer string conversion" in str(error)
+    return "a number has far too many digits; put it in quotes if it is text" if digits else str(error)
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +281,7 @@ def _nearest(location: tuple[str | int, ...], legal: list[str]) -> str:
     if close:
         return f"; did you mean {_path((*parent, close[0]))}?"
     elsewhere = {path.rpartition(".")[2]: path for path in reversed(legal)}
-    far = difflib.get_close_matches(key, elsewhere, 1, 0.6)
+    far = difflib.get_close_matches(key, elsewhere, 1, 0.75)
     if far:
         return f"; did you mean {elsewhere[far[0]]}?"
     return f"; legal here: {', '.join(siblings)}" if siblings else ""
