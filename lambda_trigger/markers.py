@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from lambda_trigger.event import text_at, value_at
 from steps import contract
 
 
@@ -42,7 +43,11 @@ class Marker:
 
 
 def read(event: Mapping[str, Any], bucket: str) -> tuple[Marker, ...]:
-    """Return the markers in the raw bucket that an event tells of, each once, in the order of the event."""
+    """Return the markers in the raw bucket that an event tells of, each once, in the order of the event.
+
+    Raises:
+        EventError: an event of S3 lacks what S3 tells in each.
+    """
     found = [*_from_eventbridge(event), *_from_notification(event)]
     return tuple(dict.fromkeys(m for m in found if m.bucket == bucket and contract.is_marker(m.keys[0])))
 
@@ -52,21 +57,23 @@ def _from_eventbridge(event: Mapping[str, Any]) -> Iterator[Marker]:
 
     Its key should be literal, but nowhere is that promised: the decoded forms come after it.
     """
-    if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
+    if value_at(event, "source") != "aws.s3" or value_at(event, "detail-type") != "Object Created":
         return
-    detail = event["detail"]
-    key = detail["object"]["key"]
+    bucket, key = text_at(event, "detail", "bucket", "name"), text_at(event, "detail", "object", "key")
     keys = tuple(dict.fromkeys((key, unquote(key), unquote_plus(key))))
-    yield _marker(detail["bucket"]["name"], keys, detail["object"], "version-id", detail.get("requester"))
+    found, requester = value_at(event, "detail", "object"), value_at(event, "detail", "requester")
+    yield _marker(bucket, keys, found, "version-id", requester)
 
 
 def _from_notification(event: Mapping[str, Any]) -> Iterator[Marker]:
     """Yield the objects of a classic S3 notification; its keys are URL-encoded, blanks as `+`."""
-    for record in event.get("Records") or ():
-        if record.get("eventSource") == "aws:s3" and record.get("eventName", "").startswith("ObjectCreated:"):
-            found, maker = record["s3"], record.get("userIdentity", {}).get("principalId")
-            keys = (unquote_plus(found["object"]["key"]),)
-            yield _marker(found["bucket"]["name"], keys, found["object"], "versionId", maker)
+    records = value_at(event, "Records")
+    for record in records if isinstance(records, list) else ():
+        made = str(value_at(record, "eventName")).startswith("ObjectCreated:")
+        if made and value_at(record, "eventSource") == "aws:s3":
+            bucket, key = text_at(record, "s3", "bucket", "name"), text_at(record, "s3", "object", "key")
+            found, maker = value_at(record, "s3", "object"), value_at(record, "userIdentity", "principalId")
+            yield _marker(bucket, (unquote_plus(key),), found, "versionId", maker)
 
 
 def _marker(bucket: str, keys: tuple[str, ...], found: Mapping[str, Any], version: str, maker: Any) -> Marker:

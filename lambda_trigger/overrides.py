@@ -268,7 +268,17 @@ def _cut(text: str, limit: int = 100) -> str:
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
+_SAY_ERROR = {
+    RecursionError: "nested too deeply",
+    UnicodeEncodeError: "half a character, a lone surrogate",
+    OverflowError: "an escape of no character",
+}
+
+
 def _say_yaml(error: Exception) -> str:
+    if "integer string conversion" in str(error):
+        return "a number with far too many digits"
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}: " if mark else ""
-    return _cut(where + str(getattr(error, "problem", None) or error.__class__.__name__))
+    plain = _SAY_ERROR.get(type(error)) or error.__class__.__name__
+    return _cut(where + str(getattr(error, "problem", None) or plain))

@@ -9,6 +9,7 @@ PortError          base: the outside world said no
 +- RegistryError   a model package cannot be listed, made, changed or deleted
 +- ExecutionError  an execution of the pipeline cannot be started, listed or described
 +- NotifyError     a message cannot be delivered
++- EventError      an event is not of the form in which its service sends it
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class ExecutionError(PortError):
 
 class NotifyError(PortError):
     """A message cannot be delivered."""
+
+
+class EventError(PortError):
+    """An event is not of the form in which its service sends it."""
 
 
 @dataclass(frozen=True)

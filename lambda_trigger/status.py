@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambda_trigger import claims, definition, failures, links, mails, settings
+from lambda_trigger.event import text_at, value_at
 from lambda_trigger.mails import Ending, FailedStep, Mail, Run
 from lambda_trigger.ports import (
     Execution,
@@ -77,17 +78,21 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, str]:
 
 
 def read_change(event: Mapping[str, Any]) -> Change | None:
-    """Return the end that an event tells of, or None if the execution goes on or has succeeded."""
-    if event.get("source") != "aws.sagemaker" or event.get("detail-type") != DETAIL_TYPE:
+    """Return the end that an event tells of, or None if the execution goes on or has succeeded.
+
+    Raises:
+        EventError: an event of SageMaker lacks what SageMaker tells in each.
+    """
+    if value_at(event, "source") != "aws.sagemaker" or value_at(event, "detail-type") != DETAIL_TYPE:
         return None
-    detail = event["detail"]
-    if detail["currentPipelineExecutionStatus"] not in MAILED:
+    status = text_at(event, "detail", "currentPipelineExecutionStatus")
+    if status not in MAILED:
         return None
     return Change(
-        pipeline=detail["pipelineArn"].rpartition("/")[2],
-        execution=detail["pipelineExecutionArn"],
-        status=detail["currentPipelineExecutionStatus"],
-        ended=str(detail.get("executionEndTime") or event.get("time", "")),
+        pipeline=text_at(event, "detail", "pipelineArn").rpartition("/")[2],
+        execution=text_at(event, "detail", "pipelineExecutionArn"),
+        status=status,
+        ended=str(value_at(event, "detail", "executionEndTime") or value_at(event, "time") or ""),
     )
 
 
