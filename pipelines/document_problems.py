@@ -25,7 +25,7 @@ DEEPEST = 50
 MOST_VALUES = 100_000
 """Values of a document with its aliases written out; nine lines of aliases can stand for a billion of them."""
 MOST_BYTES = 4 * 1024**2
-"""Bytes of a config or lock file; a larger one is a data file given by mistake, and YAML would take minutes to say so."""
+"""Bytes of a config or lock file; a larger one is a data file given by mistake, which YAML reads for minutes."""
 LARGEST = 2**53
 """Largest whole number that every reader of JSON keeps exactly."""
 PLAIN_WORDS = {

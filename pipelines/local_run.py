@@ -210,19 +210,24 @@ def _read_raw(config: Settings, folder: Path, workspace: Workspace) -> RawData:
 
 def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -> tuple[Definition, tuple[Bundle, ...]]:
     """Return the definition to execute, compiled or from a file, and the bundles it may refer to."""
+    given = None if file is None else _read_definition(file)
     chosen = compiling.choose(config, path, str(folder), frozen=False)
-    if file is None:
+    if file is None or given is None:
         compiled = compiling.compile_pipeline(config, chosen, local=True)
         for warning in compiled.warnings:
             print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
         return document.parse(compiled.text), compiled.bundles
+    bundles = _all_bundles(config, path, folder, chosen)
+    _check_bundles(given, bundles, file)
+    return given, bundles
+
+
+def _read_definition(file: Path) -> Definition:
+    """Return the definition in a file, before the data are looked at: what is wrong with it shows at once."""
     try:
-        text = file.read_text(encoding="utf-8")
+        return document.parse(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: cannot be read; give a file that pipelines.compile wrote") from error
-    definition, bundles = document.parse(text), _all_bundles(config, path, folder, chosen)
-    _check_bundles(definition, bundles, file)
-    return definition, bundles
 
 
 def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Path) -> None:
@@ -231,7 +236,7 @@ def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Pa
     for step in definition.every_step():
         for given in step.arguments.get("ProcessingInputs") or []:
             uri = given["S3Input"]["S3Uri"]
-            if given["InputName"] in (contract.IN_CODE, contract.IN_SETTINGS) and uri not in known:
+            if given["InputName"] in (contract.IN_CODE, contract.IN_SETTINGS) and str(uri) not in known:
                 raise SettingsError(
                     f"{file}: step {step.name} refers to {given['InputName']} that this config and code do not make; "
                     "compile it again with the same --config"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from pipelines.errors import DefinitionError, nearest
@@ -30,6 +31,8 @@ from pipelines.local.step import (
 __all__ = ["CONDITION", "FAIL", "LAMBDA", "PROCESSING", "Definition", "Parameter", "Step", "parse"]
 
 VERSION = "2020-12-01"
+DEEPEST = 60
+"""Levels of a definition's JSON; what the SDK writes has about twenty."""
 _STEP_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STEP_KEYS = ("Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies")
 _OWN_KEYS = {PROCESSING: ("PropertyFiles",), LAMBDA: ("FunctionArn", "OutputParameters")}
@@ -63,9 +66,26 @@ def parse(text: str) -> Definition:
 
 def _load(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        found = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise DefinitionError(f"definition: no valid JSON ({error}); compile it again") from error
+    except RecursionError:
+        found = None
+    if found is None or _is_deep(found):
+        raise DefinitionError(f"definition: found nothing, or more than {DEEPEST} levels of JSON; compile it again")
+    return found
+
+
+def _is_deep(value: Any) -> bool:
+    """Tell whether a value has more levels than any definition: what reads it goes as deep as it does."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [part for whole in level for part in _parts(whole)]
+    return bool(level)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _refuse_constant(name: str) -> NoReturn:

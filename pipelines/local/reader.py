@@ -5,6 +5,7 @@ Pure. `document` and `job` are written on top of it; what a key means is theirs 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pipelines.errors import nearest
@@ -50,6 +51,9 @@ class Reader:
         found = default if self.value.get(key) is None else self.value[key]
         if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
             self.note(f"{key} is {_kind(found)}, expected a number")
+            return default
+        if found is not None and not math.isfinite(found):
+            self.note(f"{key} is infinite, expected a number")
             return default
         return found
 

@@ -100,7 +100,7 @@ def _number(value: int | float | str, whole: bool) -> int | float | None:
         if whole:
             return int(value) if not isinstance(value, float) else None
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

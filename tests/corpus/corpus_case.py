@@ -29,6 +29,7 @@ class Case:
         file: the input in the folder of the kind.
         lines: how many problems are reported, one per line.
         secret: the input holds SECRET, which must not be shown.
+        slow: it takes a second, because the data are counted or the definition compiled.
         given: how it is given, in the terms of its kind: options, changes of a good input, a generator.
     """
 
@@ -40,6 +41,7 @@ class Case:
     file: str = ""
     lines: int | None = None
     secret: bool = False
+    slow: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -72,7 +74,8 @@ def read_cases(kind: str) -> tuple[Case, ...]:
 
 def each_case(kind: str) -> pytest.MarkDecorator:
     """Return the mark that gives a test every case of a kind by its id."""
-    return pytest.mark.parametrize("case", read_cases(kind), ids=lambda case: case.id)
+    cases = [pytest.param(c, id=c.id, marks=[pytest.mark.slow] if c.slow else []) for c in read_cases(kind)]
+    return pytest.mark.parametrize("case", cases)
 
 
 def check(case: Case, answer: Answer) -> None:
