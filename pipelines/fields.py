@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
+from pipelines.errors import nearest
 from steps import contract
 
 Scalar = str | int | float | bool
@@ -24,8 +25,14 @@ def _check_text(value: Any) -> Any:
 
 def _check_number(value: Any) -> Any:
     if isinstance(value, str | bool):
-        raise ValueError(f"expected a number, found {type(value).__name__}")  # noqa: TRY004
+        raise ValueError(f"expected a number, found {type(value).__name__}{_say_digits(value)}")  # noqa: TRY004
     return value
+
+
+def _say_digits(value: str | bool) -> str:
+    """Say how to write a text that was meant as a number: YAML takes `1e2` for text."""
+    meant = isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", value)
+    return "; leave out quotes, and write an exponent as in 1.0e+2" if meant else ""
 
 
 def as_list(value: Any) -> Any:
@@ -50,7 +57,8 @@ def _check_timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("expected an IANA time zone such as 'UTC' or 'Asia/Tokyo'") from error
+        hint = nearest(value, available_timezones())
+        raise ValueError(f"expected an IANA time zone such as 'UTC' or 'Asia/Tokyo'{hint}") from error
     return value
 
 
@@ -61,13 +69,16 @@ def _check_scalar(value: Any) -> Any:
 
 
 def _check_parameter_names(value: dict[str, Scalar]) -> dict[str, Scalar]:
+    found = []
     for name, default in value.items():
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
-            raise ValueError(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
+            found.append(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
         if name in contract.RESERVED_PARAMETERS:
-            raise ValueError(f"parameter {name!r} is one of the pipeline's own; choose another name")
+            found.append(f"parameter {name!r} is one of the pipeline's own; choose another name")
         if len(str(default)) > 256:
-            raise ValueError(f"parameter {name!r}: longer than the 256 characters of an environment variable")
+            found.append(f"parameter {name!r}: longer than the 256 characters of an environment variable")
+    if found:
+        raise ValueError("; ".join(found))
     return value
 
 
