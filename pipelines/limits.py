@@ -28,9 +28,10 @@ Json = Mapping[str, Any]
 
 def check(definition: Json) -> list[str]:
     """Return every mistake of a definition but its number of steps and its size."""
-    steps = dict(_walk(definition["Steps"], ()))
-    found = [*_parameters(definition), *_names(definition["Steps"])]
-    types = {parameter["Name"]: parameter["Type"] for parameter in definition.get("Parameters", ())}
+    listed = definition.get("Steps") or []
+    steps = dict(_walk(listed, ()))
+    found = [*_parameters(definition), *_names(listed)]
+    types = {parameter["Name"]: parameter["Type"] for parameter in definition.get("Parameters") or ()}
     for step, branch in steps.values():
         found += _step(step, types)
         found += _references(step, branch, steps)
@@ -63,7 +64,7 @@ def _walk(steps: list[Json], branch: tuple[str, ...]) -> Iterator[tuple[str, tup
         yield step["Name"], (step, branch)
         if step["Type"] == "Condition":
             for side in ("IfSteps", "ElseSteps"):
-                yield from _walk(step["Arguments"].get(side) or [], (*branch, f"{step['Name']}.{side}"))
+                yield from _walk(_arguments(step).get(side) or [], (*branch, f"{step['Name']}.{side}"))
 
 
 def _names(steps: list[Json]) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _names(steps: list[Json]) -> Iterator[str]:
 
 
 def _parameters(definition: Json) -> Iterator[str]:
-    parameters = definition.get("Parameters", ())
+    parameters = definition.get("Parameters") or ()
     if len(parameters) > MOST_PARAMETERS:
         yield f"parameters: {len(parameters)} are declared, the service takes {MOST_PARAMETERS}; remove some"
     for parameter in parameters:
@@ -92,7 +93,7 @@ def _step(step: Json, types: Mapping[str, str]) -> Iterator[str]:
 
 
 def _processing(step: Json, types: Mapping[str, str]) -> Iterator[str]:
-    name, arguments = step["Name"], step["Arguments"]
+    name, arguments = step["Name"], _arguments(step)
     inputs = arguments.get("ProcessingInputs") or []
     outputs = (arguments.get("ProcessingOutputConfig") or {}).get("Outputs") or []
     if len(inputs) > MOST_INPUTS:
@@ -139,7 +140,7 @@ def _lambda(step: Json) -> Iterator[str]:
     name, outputs = step["Name"], step.get("OutputParameters") or []
     if len(outputs) > MOST_LAMBDA_OUTPUTS:
         yield f"step {name}: {len(outputs)} outputs, a Lambda step returns {MOST_LAMBDA_OUTPUTS}; split the step"
-    for key, value in (step["Arguments"] or {}).items():
+    for key, value in _arguments(step).items():
         if isinstance(value, list) or (isinstance(value, Mapping) and not _is_expression(value)):
             yield f"step {name}: input {key} is not a scalar; pass flat strings and numbers, or a URI of a file"
 
@@ -152,7 +153,7 @@ def _references(
     step: Json, branch: tuple[str, ...], steps: Mapping[str, tuple[Json, tuple[str, ...]]]
 ) -> Iterator[str]:
     """Refuse references to steps that are not there, or that lie in another branch of a condition."""
-    for target in sorted({*step.get("DependsOn", ()), *_targets(_own(step))}):
+    for target in sorted({*(step.get("DependsOn") or ()), *_targets(_own(step))}):
         if target not in steps:
             yield f"step {step['Name']}: refers to step {target}, which is not in the definition; add it"
         elif steps[target][1] != branch[: len(steps[target][1])]:
@@ -166,7 +167,12 @@ def _own(step: Json) -> Json:
     """Return a step without the steps of its branches, which are checked by themselves."""
     if step["Type"] != "Condition":
         return step
-    return {**step, "Arguments": {"Conditions": step["Arguments"].get("Conditions")}}
+    return {**step, "Arguments": {"Conditions": _arguments(step).get("Conditions")}}
+
+
+def _arguments(step: Json) -> Json:
+    found: Json = step.get("Arguments") or {}
+    return found
 
 
 def _targets(value: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import secrets
 import sys
@@ -18,9 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import compile as compiling
-from pipelines import failure, local_executions, models, parameters, results, selection, settings, surroundings, usage
+from pipelines import (
+    failure,
+    limits,
+    local_executions,
+    models,
+    parameters,
+    results,
+    selection,
+    settings,
+    surroundings,
+    usage,
+)
 from pipelines.bundles import Bundle
-from pipelines.errors import ExecutionError, SettingsError
+from pipelines.errors import DefinitionError, ExecutionError, SettingsError
 from pipelines.local import document
 from pipelines.local.durable import write_atomically
 from pipelines.local.engine import Outcome, Request, World, execute
@@ -225,9 +237,14 @@ def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -
 def _read_definition(file: Path) -> Definition:
     """Return the definition in a file, before the data are looked at: what is wrong with it shows at once."""
     try:
-        return document.parse(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: cannot be read; give a file that pipelines.compile wrote") from error
+    definition = document.parse(text)
+    problems = limits.check(json.loads(text))  # what the service would refuse has no meaning here either
+    if problems:
+        raise DefinitionError(*problems)
+    return definition
 
 
 def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Path) -> None:

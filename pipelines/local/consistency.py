@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.errors import nearest
 from pipelines.local.expression import GET, Reference, check, function_of, parse_reference, references
-from pipelines.local.schedule import branches_of, dependencies
+from pipelines.local.schedule import dependencies
 from pipelines.local.step import CONDITION, FAIL, LAMBDA, Definition, Parameter, Step
 
 COMPARISONS = ("Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo")
@@ -26,7 +26,6 @@ def check_definition(definition: Definition) -> list[str]:
     problems = list(_doubles("parameter", [parameter.name for parameter in definition.parameters]))
     problems += _doubles("step", [step.name for step in steps])
     names = {step.name: step for step in steps}
-    problems += _check_branches(definition) if not problems else []
     for step in steps:
         found = [*_check_expressions(step), *_check_names(step, names, parameters), *_check_texts(step, parameters)]
         problems += [f"step {step.name!r}: {problem}" for problem in dict.fromkeys(found)]
@@ -121,19 +120,6 @@ def _check_texts(step: Step, parameters: Mapping[str, Parameter]) -> Iterator[st
 def _own_values(step: Step) -> list[Any]:
     """Return the step's arguments without the steps of its branches."""
     return [value for key, value in step.arguments.items() if key not in ("IfSteps", "ElseSteps")]
-
-
-def _check_branches(definition: Definition) -> Iterator[str]:
-    """Yield steps that wait for one in a branch they do not lie in: the service refuses it, here it would never run."""
-    branches = branches_of(definition)
-    for name, needs in dependencies(definition).items():
-        for need in sorted(needs):
-            if need in branches and branches[need] != branches.get(name):
-                condition, _ = branches[need]
-                yield (
-                    f"step {name!r}: waits for {need!r} in a branch of the condition {condition!r} that it does not "
-                    "lie in; give each branch a step of its own"
-                )
 
 
 def _check_cycles(definition: Definition) -> Iterator[str]:

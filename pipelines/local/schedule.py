@@ -30,17 +30,16 @@ class Graph:
 def build_graph(definition: Definition) -> Graph:
     """Return the graph of a definition."""
     steps = {step.name: step for step in definition.every_step()}
-    return Graph(steps, dependencies(definition), branches_of(definition))
+    return Graph(steps, dependencies(definition), _branches(definition))
 
 
 def dependencies(definition: Definition) -> dict[str, frozenset[str]]:
     """Return what each step waits for: DependsOn, every step its values name, and the condition around it."""
-    branches = branches_of(definition)
+    branches = _branches(definition)
     return {step.name: frozenset(_needs(step, branches.get(step.name))) for step in definition.every_step()}
 
 
-def branches_of(definition: Definition) -> dict[str, Branch]:
-    """Return the branch that each step lies in, as its condition and that one's outcome; none for steps outside."""
+def _branches(definition: Definition) -> dict[str, Branch]:
     found: dict[str, Branch] = {}
     for step in definition.steps:
         found |= {inner.name: (step.name, True) for inner in step.if_steps}
