@@ -58,6 +58,7 @@ def _request(settings: Settings) -> dict[str, object]:
         "delimiter": data.delimiter,
         "segment": slices.segment_column(settings),
         "min_rows": settings.min_rows,
+        "on_segment_failure": settings.on_segment_failure,
         "models": None if isinstance(settings.models, Segments) else [_listed(model) for model in settings.models],
     }
 

@@ -20,6 +20,8 @@ TRAIN = "train"
 PREDICT = "predict"
 SKIP = "skip"
 CODE_LIMIT = 2**62
+NOBODY = -1
+"""Code of the rows that stand in for those of a file that cannot be used."""
 NUMERIC = (rawfile.INTEGER, rawfile.FLOAT)
 
 
@@ -83,8 +85,12 @@ def read_rules(models: Sequence[Mapping[str, Any]], role: str) -> tuple[Rule, ..
 def effective_globs(common: Sequence[str], rules: Sequence[Rule]) -> tuple[str, ...]:
     """Return all globs that name files: the common ones where a model has none of its own, and the models' own."""
     own = [glob for rule in rules for glob in rule.globs or ()]
-    needs_common = not own or any(rule.globs is None and not rule.pooled for rule in rules)
-    return tuple(dict.fromkeys([*(common if needs_common else ()), *own]))
+    return tuple(dict.fromkeys([*(common if needs_common(rules) else ()), *own]))
+
+
+def needs_common(rules: Sequence[Rule]) -> bool:
+    """Tell whether any model takes its rows from the files that the common globs name."""
+    return not any(rule.globs for rule in rules) or any(rule.globs is None and not rule.pooled for rule in rules)
 
 
 def where_columns(rules: Iterable[Rule]) -> tuple[str, ...]:

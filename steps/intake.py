@@ -12,9 +12,14 @@ from typing import Any
 from steps import assignment, guess, holdout, kinds, loading, problem, schema, tables
 from steps.assignment import Plan, Rule
 from steps.holdout import Holdout
+from steps.isolation import Owners, Scope
+from steps.kinds import Count
 from steps.loading import Layout, Loaded
 from steps.rawfile import RawFile
 from steps.schema import Column
+
+Counts = Mapping[str, Sequence[Count]]
+"""Of each column, of each file or of each code in each file."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +87,19 @@ def check_columns(settings: Settings, files: Sequence[RawFile]) -> None:
 
 
 def load(
-    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan
+    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan, scope: Scope
 ) -> tuple[Typing, Loaded]:
     """Load all rows into table `t`, in one pass where a guess of the kinds holds, else by counting first.
+
+    Rows of models that failed are loaded but have no say in what is typed how.
 
     Raises:
         StepError: files cannot be read, or columns are not usable as they are; all that is wrong at once.
     """
-    guessed = _load_guessed(connection, settings, files, plan)
+    guessed = None if scope.failed else _load_guessed(connection, settings, files, plan)
     if guessed:
         return guessed
-    typing = _type_columns(connection, settings, files)
+    typing = _type_columns(connection, settings, files, plan, scope)
     return typing, loading.load(connection, files, _layout(settings, files[0], typing), plan)
 
 
@@ -143,24 +150,66 @@ def _layout(settings: Settings, file: RawFile, typing: Typing) -> Layout:
     )
 
 
-def _type_columns(connection: tables.Connection, settings: Settings, files: Sequence[RawFile]) -> Typing:
+def _type_columns(
+    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan, scope: Scope
+) -> Typing:
     """Decide the kind of each feature column, and check label and time; raise StepError with all that is wrong."""
     features, time = _feature_names(settings, files[0]), _time(settings)
     measured = list(dict.fromkeys([*features, *([time] if time else []), settings.label]))
-    counts = kinds.measure(connection, files, measured, settings.delimiter)
-    problem.raise_all([f"file {count.file!r} has no rows" for count in counts[settings.label] if not count.rows])
-    problems = kinds.check_label(settings.label, counts[settings.label])
-    typed, mixed = kinds.decide({name: counts[name] for name in measured if name != settings.label}, _texts(settings))
+    owners = Owners.of_plan(plan)
+
+    def measure(apart: bool) -> Counts:
+        for statement in assignment.type_statements(plan):
+            connection.execute(statement)
+        found = kinds.measure(connection, files, measured, settings.delimiter, plan if apart else None)
+        return {name: [c for c in found[name] if owners.of(c.code) not in scope.failed] for name in measured}
+
+    counts = measure(apart=bool(scope.failed))
+    empty = [(count.file, f"file {count.file!r} has no rows") for count in counts[settings.label] if not count.rows]
+    problem.raise_files(empty)
+    typing, problems = _decide(settings, features, counts)
+    scope.settle(problems, lambda: _blame(settings, measure(apart=True), owners))
+    return typing
+
+
+def _decide(settings: Settings, features: Sequence[str], counts: Counts) -> tuple[Typing, list[str]]:
+    """Return how the columns are typed, and what is wrong with label, time and columns."""
+    time = _time(settings)
+    problems = kinds.check_label(settings.label, kinds.add_up(counts[settings.label]))
+    typed, mixed = kinds.decide({name: of for name, of in counts.items() if name != settings.label}, _texts(settings))
     columns = tuple(Column(name, kind) for name in features if (kind := typed[name]))
     if not columns and not mixed:
         problems.append("no feature columns are left beside label, id and data.drop")
     part_kind = (typed[time] or schema.TEXT) if time else schema.TEXT
-    if time and not mixed and part_kind not in (schema.DATETIME, schema.NUMBER):
+    if time and not mixed and part_kind not in _ORDERED:
         problems.append(f"column {time!r} (data.time) holds neither ISO times nor numbers, so rows have no order in it")
-    problem.raise_all(problems + mixed)
     ignored = tuple(name for name in features if typed[name] is None)
     infinite = {name: sum(count.infinite for count in counts[name]) for name in features}
-    return Typing(columns, tuple(range(len(columns))), ignored, part_kind, _warnings(ignored, infinite))
+    warnings = _warnings(ignored, infinite)
+    return Typing(columns, tuple(range(len(columns))), ignored, part_kind, warnings), problems + mixed
+
+
+_ORDERED = (schema.DATETIME, schema.NUMBER)
+_KINDS = (schema.NUMBER, schema.BOOL, schema.DATETIME, schema.TEXT)
+
+
+def _blame(settings: Settings, counts: Counts, owners: Owners) -> dict[int, list[str]]:
+    """Return what is wrong with label, time and columns in the rows of single models."""
+    codes = owners.by_model({count.code for count in counts[settings.label]})
+    found: dict[int, list[str]] = {}
+
+    def of_models(column: str) -> dict[int, list[Count]]:
+        return {m: kinds.add_up(c for c in counts[column] if c.code in of_model) for m, of_model in codes.items()}
+
+    for model, own in of_models(settings.label).items():
+        found.setdefault(model, []).extend(kinds.check_label(settings.label, own))
+    for column in counts.keys() - {settings.label} - _texts(settings):
+        kind, mixed = kinds.decide_one(column, counts[column])
+        is_time = column == _time(settings)
+        if mixed or (is_time and kind not in _ORDERED):
+            for model, text in kinds.blame(column, of_models(column), _ORDERED if is_time else _KINDS).items():
+                found.setdefault(model, []).append(text)
+    return {model: texts for model, texts in sorted(found.items()) if texts}
 
 
 def _warnings(ignored: Sequence[str], infinite: Mapping[str, int]) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ nobody wants typed as text, so it is an error; codes like 007 are text.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from steps import cells, problem, rawfile, schema, tables
+from steps import assignment, cells, problem, rawfile, schema, tables
+from steps.assignment import Plan
 from steps.rawfile import RawFile
 
 SAMPLE_ROWS = 200
@@ -28,7 +30,8 @@ _NATIVE = {
 class Count:
     """Counts over one column of one file: rows, non-null cells and how many of them read as what.
 
-    `infinite` counts cells of a Parquet column that are infinite or not a number.
+    `infinite` counts cells of a Parquet column that are infinite or not a number. `code` says which rows of the file
+    were counted, where they were counted apart.
     """
 
     file: str
@@ -40,22 +43,33 @@ class Count:
     bools: int = 0
     times: int = 0
     infinite: int = 0
+    code: int = assignment.NOBODY
 
 
 def measure(
-    connection: tables.Connection, files: Sequence[RawFile], columns: Sequence[str], delimiter: str
+    connection: tables.Connection,
+    files: Sequence[RawFile],
+    columns: Sequence[str],
+    delimiter: str,
+    plan: Plan | None = None,
 ) -> dict[str, list[Count]]:
-    """Return the counts of each column in each file."""
-    looks = _sample(connection, files, columns, delimiter)
+    """Return the counts of each column in each file; with a plan apart for each of its codes.
+
+    Then nothing is sampled: what the first rows look like says nothing about those of another code.
+    """
+    everything = {column: {schema.DATETIME, schema.BOOL} for column in columns}
+    looks = [everything] * len(files) if plan else _sample(connection, files, columns, delimiter)
     statements = [
-        (file, _count_statement(file, columns, look, delimiter)) for file, look in zip(files, looks, strict=True)
+        (file, _count_statement(file, columns, look, delimiter, plan)) for file, look in zip(files, looks, strict=True)
     ]
     answers = tables.run_on_files(connection, statements, delimiter)
     counts: dict[str, list[Count]] = {column: [] for column in columns}
-    for file, [answer] in zip(files, answers, strict=True):
-        for position, column in enumerate(columns):
-            found = answer[position * 6 : position * 6 + 6]
-            counts[column].append(Count(file.key, file.stored_as(column), answer[-1], *found))
+    for file, by_code in zip(files, answers, strict=True):
+        for answer in by_code or [(*[0] * (6 * len(columns) + 1), assignment.NOBODY)]:
+            for position, column in enumerate(columns):
+                found = answer[position * 6 : position * 6 + 6]
+                rows, code = answer[-2:]
+                counts[column].append(Count(file.key, file.stored_as(column), *(rows, *found, code)))
     return counts
 
 
@@ -84,7 +98,9 @@ def _looks_like(sample: Sequence[str]) -> set[str]:
     return found
 
 
-def _count_statement(file: RawFile, columns: Sequence[str], looks: dict[str, set[str]], delimiter: str) -> str:
+def _count_statement(
+    file: RawFile, columns: Sequence[str], looks: dict[str, set[str]], delimiter: str, plan: Plan | None
+) -> str:
     counted = [
         expression
         for column in columns
@@ -92,7 +108,12 @@ def _count_statement(file: RawFile, columns: Sequence[str], looks: dict[str, set
             file.stored_as(column), tables.reference(file, column), looks.get(column, set())
         )
     ]
-    return f"SELECT {', '.join(counted)}, count(*) FROM {tables.scan(file, delimiter)}"  # noqa: S608 - own names
+    code, groups = str(assignment.NOBODY), ""
+    if plan:
+        where = {column: tables.reference(file, column) for column in plan.columns}
+        code, groups = assignment.code_expression(plan, file, where), "GROUP BY code ORDER BY code"
+    scan = tables.scan(file, delimiter)
+    return f"SELECT {', '.join(counted)}, count(*), {code} AS code FROM {scan} {groups}"  # noqa: S608 - own names
 
 
 def _count_expressions(stored: str, ref: str, look: set[str]) -> tuple[str, ...]:
@@ -114,18 +135,19 @@ def _count_expressions(stored: str, ref: str, look: set[str]) -> tuple[str, ...]
     )
 
 
-def decide(counts: dict[str, list[Count]], texts: Collection[str]) -> tuple[dict[str, str | None], list[str]]:
+def decide(counts: Mapping[str, Sequence[Count]], texts: Collection[str]) -> tuple[dict[str, str | None], list[str]]:
     """Return the kind of each column (None when it holds nothing at all) and the problems found.
 
     Args:
         counts: of each column, in each file.
         texts: columns that are text whatever they hold.
     """
-    found = {column: _decide(column, of_files, column in texts) for column, of_files in counts.items()}
+    found = {column: decide_one(column, of_files, column in texts) for column, of_files in counts.items()}
     return {c: kind for c, (kind, _) in found.items()}, [text for _, text in found.values() if text]
 
 
-def _decide(column: str, counts: Sequence[Count], is_text: bool) -> tuple[str | None, str | None]:
+def decide_one(column: str, counts: Sequence[Count], is_text: bool = False) -> tuple[str | None, str | None]:
+    """Return the kind of one column and what is wrong with it, each None where there is none."""
     unsupported = [count.file for count in counts if count.stored == rawfile.UNSUPPORTED]
     if unsupported:
         return None, (
@@ -165,6 +187,47 @@ def _decide_cells(column: str, counts: Sequence[Count]) -> tuple[str | None, str
         f"column {column!r} has mixed types in {files}: {numbers} of {filled} non-empty cells are numbers, "
         f"{filled - numbers} are not; {_WAY_OUT}"
     )
+
+
+def blame(column: str, counts: Mapping[int, Sequence[Count]], allowed: Collection[str]) -> dict[int, str]:
+    """Return the models whose cells are not of the kind that most cells of the column have, each with what they are.
+
+    Args:
+        column: a column that has no kind because its cells are of several.
+        counts: of the rows of each model.
+        allowed: the kinds that the column may have.
+    """
+    decided = {model: decide_one(column, of_model) for model, of_model in counts.items()}
+    cells_of: Counter[str] = Counter()
+    for model, (kind, _) in decided.items():
+        if kind is not None and kind in allowed:
+            cells_of[kind] += sum(count.filled for count in counts[model])
+    if not cells_of:
+        return {}
+    best = cells_of.most_common(1)[0][0]
+    others = f"those of most other models of kind {best}; {_WAY_OUT}"
+    return {
+        model: mixed or f"column {column!r}: its cells are of kind {kind}, {others}"
+        for model, (kind, mixed) in decided.items()
+        if mixed or kind not in (None, best)
+    }
+
+
+def add_up(counts: Iterable[Count]) -> list[Count]:
+    """Return one count for each file."""
+    total: dict[str, Count] = {}
+    for count in counts:
+        known = total.get(count.file)
+        total[count.file] = _sum(known, count) if known else count
+    return list(total.values())
+
+
+def _sum(one: Count, other: Count) -> Count:
+    summed = {name: getattr(one, name) + getattr(other, name) for name in _SUMMED}
+    return replace(one, **summed)
+
+
+_SUMMED = ("rows", "filled", "numbers", "codes", "bools", "times", "infinite")
 
 
 def check_label(label: str, counts: Sequence[Count]) -> list[str]:

@@ -7,7 +7,7 @@ appended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steps import assignment, cells, problem, rawfile, schema, tables
@@ -74,6 +74,9 @@ def load(connection: tables.Connection, files: Sequence[RawFile], layout: Layout
 
 
 def _insert(file: RawFile, layout: Layout, plan: Plan) -> str:
+    if file.blank is not None:
+        empty = ", ".join(["NULL"] * (len(layout.columns) + 3))
+        return f"INSERT INTO t SELECT {assignment.NOBODY}, {empty}, false FROM range({file.blank})"  # noqa: S608 - own text
     where = {column: tables.reference(file, column) for column in plan.columns}
     chosen = [
         f"{assignment.code_expression(plan, file, where)} AS code",
@@ -126,51 +129,100 @@ def _scan(file: RawFile, layout: Layout) -> str:
     return tables.scan(file, layout.delimiter)
 
 
-def count_bad(connection: tables.Connection) -> int:
+def kept(spared: Collection[int]) -> str:
+    """Return the condition of the rows of `t` whose codes are not left out."""
+    return f"code NOT IN ({', '.join(map(str, sorted(spared)))})" if spared else "true"
+
+
+def of_codes(codes: Collection[int]) -> str:
+    """Return the condition of the rows of `t` that have one of the codes."""
+    return f"code IN ({', '.join(map(str, sorted(codes)))})"
+
+
+def count_bad(connection: tables.Connection, rows: str = "true") -> int:
     """Return how many rows have a cell that is not of its column's kind."""
-    [(bad,)] = connection.execute(f"SELECT {cells.count_where('bad')} FROM t").fetchall()  # noqa: S608 - own text
+    [(bad,)] = connection.execute(f"SELECT {cells.count_where('bad')} FROM t WHERE {rows}").fetchall()  # noqa: S608 - own text
     return int(bad)
 
 
-def check_cells(connection: tables.Connection, loaded: Loaded, layout: Layout) -> list[str]:
-    """Return a problem for each column and file with cells that are not of the column's kind."""
-    if not count_bad(connection):
-        return []
+@dataclass(frozen=True)
+class Misfits:
+    """How many cells of a column in a file are not of the column's kind, in rows of one code."""
+
+    file: str
+    column: Column
+    code: int
+    cells: int
+
+
+def find_misfits(connection: tables.Connection, loaded: Loaded, layout: Layout, plan: Plan) -> list[Misfits]:
+    """Return where cells are not of their column's kind, column by column, file by file."""
     checked = [column for column in layout.columns if column.kind != schema.TEXT]
-    statements = [(file, _misfits(file, checked, layout)) for file in loaded.files]
+    files = [file for file in loaded.files if file.blank is None]
+    statements = [(file, _misfits(file, checked, layout, plan)) for file in files]
     answers = tables.run_on_files(connection, statements, layout.delimiter)
     return [
-        f"column {column.name!r} in {file.key!r}: {count} non-empty cells are not of kind {column.kind}, "
-        "as the training files have it; clean them, or drop the column with data.drop"
-        for file, [counts] in zip(loaded.files, answers, strict=True)
-        for column, count in zip(checked, counts, strict=True)
-        if count
+        Misfits(file.key, column, code, count)
+        for file, by_code in zip(files, answers, strict=True)
+        for position, column in enumerate(checked)
+        for code, *counts in by_code
+        if (count := counts[position])
     ]
 
 
-def _misfits(file: RawFile, columns: Sequence[Column], layout: Layout) -> str:
+def say_misfits(found: Iterable[Misfits]) -> list[str]:
+    """Return a problem for each column and file."""
+    counts: dict[tuple[str, Column], int] = {}
+    for misfits in found:
+        place = (misfits.file, misfits.column)
+        counts[place] = counts.get(place, 0) + misfits.cells
+    return [
+        f"column {column.name!r} in {file!r}: {count} non-empty cells are not of kind {column.kind}, "
+        "as the training files have it; clean them, or drop the column with data.drop"
+        for (file, column), count in counts.items()
+    ]
+
+
+def _misfits(file: RawFile, columns: Sequence[Column], layout: Layout, plan: Plan) -> str:
+    where = {column: tables.reference(file, column) for column in plan.columns}
     counted = [
         cells.count_where(
             f"{_filled(file, column.name, column.kind)} AND ({_value(file, column.name, column.kind)}) IS NULL"
         )
         for column in columns
     ]
-    return f"SELECT {', '.join(counted)} FROM {_scan(file, layout)}"  # noqa: S608 - own names
+    chosen = ", ".join([f"{assignment.code_expression(plan, file, where)} AS code", *counted])
+    return f"SELECT {chosen} FROM {_scan(file, layout)} GROUP BY code ORDER BY code"  # noqa: S608 - own names
 
 
-def check_ids(connection: tables.Connection, loaded: Loaded, column: str) -> list[str]:
-    """Return the problems of the ids: nulls and duplicates, with the rows where they are first found."""
+def check_ids(connection: tables.Connection, loaded: Loaded, column: str, rows: str = "true") -> list[str]:
+    """Return the problems of the ids of `rows`: nulls and duplicates, with the rows where they are first found."""
     problems = []
-    [(nulls,)] = connection.execute(f"SELECT {cells.count_where('id IS NULL')} FROM t").fetchall()  # noqa: S608 - own text
+    [(nulls,)] = connection.execute(f"SELECT {cells.count_where('id IS NULL')} FROM t WHERE {rows}").fetchall()  # noqa: S608 - own text
     if nulls:
-        rows = _first_rows(connection, loaded, "id IS NULL")
-        problems.append(f"id column {column!r} is empty in {nulls} rows, first in {rows}; every row needs an id")
-    repeated = "SELECT id, count(*) AS n, min(rowid) AS r FROM t WHERE id IS NOT NULL GROUP BY id HAVING n > 1"
-    [(extra, first)] = connection.execute(f"SELECT sum(n - 1), arg_min(id, r) FROM ({repeated})").fetchall()  # noqa: S608
+        places = _first_rows(connection, loaded, f"id IS NULL AND {rows}")
+        problems.append(f"id column {column!r} is empty in {nulls} rows, first in {places}; every row needs an id")
+    given = f"SELECT id, count(*) AS n, min(rowid) AS r FROM t WHERE id IS NOT NULL AND {rows} GROUP BY id HAVING n > 1"  # noqa: S608 - own text
+    [(extra, first)] = connection.execute(f"SELECT sum(n - 1), arg_min(id, r) FROM ({given})").fetchall()  # noqa: S608
     if extra:
-        rows = _first_rows(connection, loaded, f"id = {cells.literal(first)}")
-        problems.append(f"id column {column!r} has {extra} duplicates, first in {rows}; ids must be unique")
+        places = _first_rows(connection, loaded, f"id = {cells.literal(first)} AND {rows}")
+        problems.append(f"id column {column!r} has {extra} duplicates, first in {places}; ids must be unique")
     return problems
+
+
+def blame_ids(
+    connection: tables.Connection, loaded: Loaded, column: str, codes: Mapping[int, Collection[int]]
+) -> dict[int, list[str]]:
+    """Return the problems of the ids within the rows of single models; `codes` has those of each model."""
+    pairs = [(code, model) for model, of_model in codes.items() for code in of_model]
+    connection.execute("CREATE OR REPLACE TABLE owners (code BIGINT, m INTEGER)")
+    connection.execute(
+        "INSERT INTO owners SELECT unnest(?::BIGINT[]), unnest(?::INTEGER[])",
+        [[code for code, _ in pairs], [model for _, model in pairs]],
+    )
+    twice = "SELECT m FROM t JOIN owners USING (code) GROUP BY m, id HAVING id IS NULL OR count(*) > 1"
+    found = connection.execute(f"SELECT DISTINCT m FROM ({twice}) ORDER BY m").fetchall()  # noqa: S608 - own text
+    return {model: check_ids(connection, loaded, column, of_codes(codes[model])) for (model,) in found}
 
 
 def _first_rows(connection: tables.Connection, loaded: Loaded, condition: str) -> str:
@@ -178,10 +230,10 @@ def _first_rows(connection: tables.Connection, loaded: Loaded, condition: str) -
     return " and ".join(loaded.locate(position) for (position,) in connection.execute(statement).fetchall())
 
 
-def id_type(connection: tables.Connection) -> str:
-    """Return how the ids are written: as integers only if no id loses anything by it."""
+def id_type(connection: tables.Connection, rows: str = "true") -> str:
+    """Return how the ids of `rows` are written: as integers only if no id loses anything by it."""
     odd_ids = cells.count_where(f"({cells.whole_id('id')}) IS NULL")
-    [(odd,)] = connection.execute(f"SELECT {odd_ids} FROM t").fetchall()  # noqa: S608
+    [(odd,)] = connection.execute(f"SELECT {odd_ids} FROM t WHERE {rows}").fetchall()  # noqa: S608
     return schema.TEXT_ID if odd else schema.INTEGER_ID
 
 
@@ -220,10 +272,10 @@ def missing_columns(files: Sequence[RawFile], wanted: Sequence[tuple[str, str]])
     ]
 
 
-def unsupported_columns(files: Sequence[RawFile], columns: Sequence[str]) -> list[str]:
-    """Return a problem for each of the columns that is nested or of a type without a kind."""
+def unsupported_columns(files: Sequence[RawFile], columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Return a file's key and a problem for each of the columns that is nested or of a type without a kind."""
     return [
-        f"column {column!r} in {file.key!r} is nested or of a type we cannot use; flatten it"
+        (file.key, f"column {column!r} in {file.key!r} is nested or of a type we cannot use; flatten it")
         for file in files
         for column in columns
         if file.stored_as(column) == rawfile.UNSUPPORTED

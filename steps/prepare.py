@@ -9,12 +9,17 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from steps import assignment, contract, job, prepare_prediction, prepare_training, rawfile
+from steps import assignment, contract, isolation, job, prepare_prediction, prepare_training, rawfile
+from steps.contract import DataFile
 from steps.intake import Settings
-from steps.rawfile import Source
+from steps.isolation import Scope
+from steps.job import StepError
+from steps.rawfile import RawFile, Source
 from steps.schema import Schema
 
 TRAINING = "training"
@@ -28,18 +33,43 @@ def main(argv: Sequence[str]) -> None:
     """Prepare the files of one kind; raise StepError when data or settings do not allow it."""
     arguments = _parse(argv)
     settings = job.read_settings()
-    source = _open_source(settings, ROLES[arguments.kind], arguments.version, arguments.raw)
-    log.info("%d files of version %s", len(source.files), source.version)
+    role = ROLES[arguments.kind]
+    listed = _list_files(settings, role, arguments.version)
+    log.info("%d files of version %s", len(listed), arguments.version)
     scratch = contract.ml_root() / "processing" / "scratch"
+    prepare = _training if arguments.kind == TRAINING else _prediction
     try:
-        if arguments.kind == TRAINING:
-            prepare_training.prepare(Settings.from_json(settings), source, scratch)
-        else:
-            schema = Schema.from_json(job.read_json(contract.input_dir(contract.IN_SCHEMA) / contract.SCHEMA_FILE))
-            chosen = prepare_prediction.Settings.from_json(settings)
-            prepare_prediction.prepare(chosen, schema, source, scratch)
+        isolation.attempt(
+            lambda scope: prepare(settings, Delivered(tuple(listed), arguments.version, arguments.raw), scratch, scope),
+            isolation.scope_of(settings, role, settings["glob"]),
+        )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The raw files as the manifest lists them, with their data version and the raw folder's URI."""
+
+    files: tuple[DataFile, ...]
+    version: str
+    raw: str
+
+
+def _training(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
+    chosen = Settings.from_json(settings)
+    whole, _ = _open_files(delivered, chosen.delimiter, scope, {chosen.label})
+    prepare_training.prepare(chosen, Source(tuple(whole), delivered.version, delivered.raw), scratch, scope)
+
+
+def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
+    schema = Schema.from_json(job.read_json(contract.input_dir(contract.IN_SCHEMA) / contract.SCHEMA_FILE))
+    chosen = prepare_prediction.Settings.from_json(settings)
+    needed = {chosen.id, *(column.name for column in schema.columns)}
+    whole, lost = _open_files(delivered, chosen.delimiter, scope, needed)
+    blanks = [_blank(whole[0], key, chosen.delimiter) for key in lost]
+    files = tuple(sorted([*whole, *blanks], key=lambda file: file.key))
+    prepare_prediction.prepare(chosen, schema, Source(files, delivered.version, delivered.raw), scratch, scope)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -50,16 +80,32 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _open_source(settings: dict[str, Any], role: str, version: str, raw: str) -> Source:
-    """Return the raw files, proven to be those of the data version."""
-    rules = assignment.read_rules(settings["models"], role)
+def _list_files(settings: dict[str, Any], role: str, version: str) -> list[DataFile]:
+    """Return the manifest's files, proven to be those of the data version."""
     manifest = job.read_json(contract.input_dir(contract.IN_MANIFEST) / contract.MANIFEST_FILE)
-    globs = assignment.effective_globs(settings["glob"], rules)
-    listed = rawfile.check_manifest(manifest, version, globs)
+    globs = assignment.effective_globs(settings["glob"], assignment.read_rules(settings["models"], role))
+    return rawfile.check_manifest(manifest, version, globs)
+
+
+def _open_files(
+    delivered: Delivered, delimiter: str, scope: Scope, needed: Collection[str]
+) -> tuple[list[RawFile], list[str]]:
+    """Return the raw files, proven to be as listed, and the keys of those that go with a model that failed."""
+    lost = [file.key for file in delivered.files if scope.has_lost(file.key)]
+    listed = [file for file in delivered.files if file.key not in lost]
+    if not listed:
+        raise StepError("no file is left that belongs to no failed model")
     folder = contract.input_dir(contract.IN_RAW)
     rawfile.check_files(listed, folder)
-    files = rawfile.open_files([file.key for file in listed], folder, settings["delimiter"])
-    return Source(tuple(files), version, raw)
+    owner = scope.owner if scope.isolates else None
+    return rawfile.open_files([file.key for file in listed], folder, delimiter, owner, needed), lost
+
+
+def _blank(like: RawFile, key: str, delimiter: str) -> RawFile:
+    """Return what stands in for a file that cannot be used."""
+    path = contract.input_dir(contract.IN_RAW) / key
+    rows = rawfile.count_rows(path, delimiter)
+    return replace(like, key=key, path=path, blank=rows or 0, is_uncountable=rows is None)
 
 
 if __name__ == "__main__":

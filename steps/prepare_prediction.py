@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 from steps import assignment, chunk, contract, job, loading, problem, tables
 from steps.assignment import Placement, Rule
-from steps.loading import Layout, Loaded
+from steps.isolation import Owners, Scope
+from steps.loading import Layout, Loaded, Misfits
 from steps.profile import Profile
 from steps.rawfile import RawFile, Source
 from steps.schema import Schema
@@ -38,21 +40,35 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What is to be prepared: by which settings, typed by which schema, out of which files."""
+
+    settings: Settings
+    trained: Schema
+    source: Source
+
+
+@dataclass(frozen=True)
 class Data:
-    """The rows to predict in the database: typed and assigned."""
+    """The rows to predict in the database: typed and assigned.
+
+    `failed` are the models left out, with why; `waiting` are their rows, None where these cannot be counted.
+    """
 
     settings: Settings
     schema: Schema
     loaded: Loaded
     placement: Placement
     id_type: str
+    failed: Mapping[int, str]
+    waiting: Mapping[int, int | None]
 
 
-def prepare(settings: Settings, trained: Schema, source: Source, scratch: Path) -> None:
+def prepare(settings: Settings, trained: Schema, source: Source, scratch: Path, scope: Scope) -> None:
     """Prepare all prediction files into the step's output; raise StepError for anything that forbids it."""
-    _check_columns(settings, trained, source.files)
+    _check_columns(settings, trained, [file for file in source.files if file.blank is None])
     with tables.connect(scratch) as connection:
-        data = _load(connection, settings, trained, source.files)
+        data = _load(connection, Request(settings, trained, source), scope)
         _write_models(connection, data)
     _write_summary(data, source)
 
@@ -63,19 +79,53 @@ def _check_columns(settings: Settings, trained: Schema, files: Sequence[RawFile]
     roles += [(settings.id, "data.id")]
     wanted = {column: why for column, why in reversed(roles)}
     problem.raise_all(loading.missing_columns(files, list(wanted.items())))
-    problem.raise_all(loading.unsupported_columns(files, [column.name for column in trained.columns]))
+    problem.raise_files(loading.unsupported_columns(files, [column.name for column in trained.columns]))
 
 
-def _load(connection: tables.Connection, settings: Settings, trained: Schema, files: Sequence[RawFile]) -> Data:
+def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data:
+    settings, trained, files = request.settings, request.trained, request.source.files
     plan = assignment.make_plan(settings.rules, files)
     layout = Layout(trained.columns, settings.id, settings.delimiter, checks=True)
-    loaded = loading.load(connection, files, layout, plan)
-    counts = {code: rows for code, (rows, _) in loading.code_counts(connection).items()}
+    loaded, owners = loading.load(connection, files, layout, plan), Owners.of_plan(plan)
+    everything = {code: rows for code, (rows, _) in loading.code_counts(connection).items()}
+    spared = owners.spared(everything, scope.failed)
+    kept, counts = loading.kept(spared), {code: n for code, n in everything.items() if code not in spared}
     placement, problems = assignment.place(plan, counts, settings.rest, trained.trained)
-    problems += loading.check_ids(connection, loaded, settings.id)
-    problem.raise_all(problems + loading.check_cells(connection, loaded, layout))
+    problems += loading.check_ids(connection, loaded, settings.id, kept)
+    bad = loading.count_bad(connection, kept)
+    misfits = loading.find_misfits(connection, loaded, layout, plan) if bad else []
+    misfits = [found for found in misfits if found.code not in spared]
+    codes = owners.by_model(counts)
+    ids = partial(loading.blame_ids, connection, loaded, settings.id, codes)
+    scope.settle(problems + loading.say_misfits(misfits), lambda: _blame(misfits, codes, ids()))
     loading.place_rows(connection, placement, "true", numbered=False)
-    return Data(settings, trained, loaded, placement, loading.id_type(connection))
+    waiting = _count_waiting(loaded, owners.by_model(everything), everything, scope)
+    id_type = loading.id_type(connection, kept)
+    return Data(settings, trained, loaded, placement, id_type, scope.failed, waiting)
+
+
+def _blame(
+    misfits: Sequence[Misfits], codes: Mapping[int, Sequence[int]], ids: Mapping[int, Sequence[str]]
+) -> dict[int, list[str]]:
+    """Return what is wrong in the rows of single models."""
+    found = {
+        model: [*ids.get(model, ()), *loading.say_misfits(each for each in misfits if each.code in of_model)]
+        for model, of_model in codes.items()
+    }
+    return {model: texts for model, texts in found.items() if texts}
+
+
+def _count_waiting(
+    loaded: Loaded, codes: Mapping[int, Sequence[int]], rows: Mapping[int, int], scope: Scope
+) -> dict[int, int | None]:
+    """Return the rows of each model that failed: those of its own files, and those in files of all."""
+    waiting: dict[int, int | None] = {m: sum(rows[code] for code in codes.get(m, ())) for m in scope.failed}
+    for file, count in zip(loaded.files, loaded.rows, strict=True):
+        model = scope.owner(file.key) if file.blank is not None else None
+        if model is not None:
+            known = waiting[model]
+            waiting[model] = None if file.is_uncountable or known is None else known + count
+    return waiting
 
 
 def _write_models(connection: tables.Connection, data: Data) -> None:
@@ -108,7 +158,11 @@ def _write_model(data: Data, model: int, found: Iterator[pa.Table]) -> None:
             parts.write(contract.PREDICT_DIR, rows)
     count = parts.rows[contract.PREDICT_DIR]
     job.write_json(folder / contract.PROFILE_FILE, {"rows": count, "columns": profile.columns_json()})
-    job.write_json(folder / contract.STATUS_FILE, {"status": contract.PREPARED, "rows": count, "reason": None})
+    status: dict[str, Any] = {"status": contract.PREPARED, "rows": count, "reason": None}
+    if model in data.failed:
+        told = {"reason": data.failed[model], "rows_waiting": data.waiting[model]}
+        status = {**status, "status": contract.FAILED, **told}
+    job.write_json(folder / contract.STATUS_FILE, status)
 
 
 def _write_summary(data: Data, source: Source) -> None:

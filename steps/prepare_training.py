@@ -13,9 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from steps import assignment, chunk, contract, holdout, intake, job, loading, problem, schema, tables
+from steps import assignment, chunk, contract, holdout, intake, job, loading, schema, tables
 from steps.assignment import Placement, Plan, Rule
 from steps.intake import Settings, Typing
+from steps.isolation import Owners, Scope
 from steps.loading import Loaded
 from steps.profile import Profile
 from steps.rawfile import Source
@@ -23,8 +24,17 @@ from steps.schema import ModelSchema, Schema
 
 
 @dataclass(frozen=True)
+class Read:
+    """The training rows in the database, and how their codes are read."""
+
+    typing: Typing
+    loaded: Loaded
+    plan: Plan
+
+
+@dataclass(frozen=True)
 class Data:
-    """The training data in the database: typed, assigned and split."""
+    """The training data in the database: typed, assigned and split; `failed` are the models left out, with why."""
 
     settings: Settings
     typing: Typing
@@ -32,6 +42,7 @@ class Data:
     placement: Placement
     counts: Mapping[int, tuple[int, int]]
     id_type: str | None
+    failed: Mapping[int, str]
 
     def dropped(self, model: int | None) -> int:
         """Return how many rows without a label a model's rows had; None: all rows."""
@@ -39,27 +50,39 @@ class Data:
         return sum(rows - kept for code, (rows, kept) in self.counts.items() if model in (None, codes[code]))
 
 
-def prepare(settings: Settings, source: Source, scratch: Path) -> None:
+def prepare(settings: Settings, source: Source, scratch: Path, scope: Scope) -> None:
     """Prepare all training files into the step's outputs; raise StepError for anything that forbids it."""
     intake.check_columns(settings, source.files)
     with tables.connect(scratch) as connection:
         plan = assignment.make_plan(settings.rules, source.files)
-        typing, loaded = intake.load(connection, settings, source.files, plan)
-        data = _place(connection, settings, typing, loaded, plan)
+        typing, loaded = intake.load(connection, settings, source.files, plan, scope)
+        data = _place(connection, settings, Read(typing, loaded, plan), scope)
         _split(connection, settings, data.id_type is not None)
         trained = _write_models(connection, data)
     _write_summaries(data, source, trained)
 
 
-def _place(connection: tables.Connection, settings: Settings, typing: Typing, loaded: Loaded, plan: Plan) -> Data:
+def _place(connection: tables.Connection, settings: Settings, read: Read, scope: Scope) -> Data:
     """Make table `place`: each row with a label and its model; check ids, labels and rules."""
+    loaded, owners = read.loaded, Owners.of_plan(read.plan)
     has_id = settings.id in loaded.files[0].columns
-    counts = loading.code_counts(connection)
-    placement, problems = assignment.place(plan, {c: labelled for c, (_, labelled) in counts.items()}, settings.rest)
-    problems += loading.check_ids(connection, loaded, settings.id) if has_id else []
-    problem.raise_all(problems + _check_null_labels(settings, counts))
+    everything = loading.code_counts(connection)
+    spared = owners.spared(everything, scope.failed)
+    rows, counts = loading.kept(spared), {code: n for code, n in everything.items() if code not in spared}
+    labelled = {code: filled for code, (_, filled) in counts.items()}
+    placement, problems = assignment.place(read.plan, labelled, settings.rest)
+    problems += loading.check_ids(connection, loaded, settings.id, rows) if has_id else []
+    problems += _check_null_labels(settings, counts)
+    scope.settle(problems, lambda: _blame(connection, settings, loaded, owners.by_model(counts)) if has_id else {})
     loading.place_rows(connection, placement, "t.label IS NOT NULL", numbered=not has_id)
-    return Data(settings, typing, loaded, placement, counts, loading.id_type(connection) if has_id else None)
+    id_type = loading.id_type(connection, rows) if has_id else None
+    return Data(settings, read.typing, loaded, placement, counts, id_type, scope.failed)
+
+
+def _blame(
+    connection: tables.Connection, settings: Settings, loaded: Loaded, codes: Mapping[int, list[int]]
+) -> dict[int, list[str]]:
+    return loading.blame_ids(connection, loaded, settings.id, codes)
 
 
 def _check_null_labels(settings: Settings, counts: Mapping[int, tuple[int, int]]) -> list[str]:
@@ -85,20 +108,20 @@ def _split(connection: tables.Connection, settings: Settings, has_id: bool) -> N
 
 
 def _write_models(connection: tables.Connection, data: Data) -> dict[str, bool]:
-    """Write every model's folder; return by slug whether it has rows to train on."""
+    """Write every model's folder; return by slug whether it has rows to train on, be they unusable."""
     rules = data.settings.rules
     trained = {}
     for model, tables_of_model in groupby(_stream(connection, data), key=lambda item: item[0]):
         trained[model] = _write_model(data, model, (table for _, table in tables_of_model)) > 0
     for model in range(len(rules)):
         if model not in trained:
-            trained[model] = _write_model(data, model, iter(())) > 0
+            trained[model] = _write_model(data, model, iter(())) > 0 or model in data.failed
     return {rules[model].slug: has_rows for model, has_rows in sorted(trained.items())}
 
 
 def _stream(connection: tables.Connection, data: Data) -> Iterator[tuple[int, pa.Table]]:
     """Yield each model's rows in file order; the pooled model's, which are all of them, last."""
-    pooled = next((n for n, rule in enumerate(data.settings.rules) if rule.pooled), -1)
+    pooled = next((n for n, rule in enumerate(data.settings.rules) if rule.pooled and n not in data.failed), -1)
     ids = [loading.id_expression(data.id_type)] if data.id_type else []
     chosen = ", ".join(["s.h", *ids, "t.label", *(f"t.c{n}" for n in data.typing.positions)])
     source = "FROM t JOIN split s ON t.rowid = s.r"
@@ -129,7 +152,8 @@ def _write_model(data: Data, model: int, found: Iterator[pa.Table]) -> int:
     job.write_json(
         folder / contract.PROFILE_FILE, {**sizes, "label": profile.label_json(), "columns": profile.columns_json()}
     )
-    job.write_json(folder / contract.STATUS_FILE, _status(sizes, data.dropped(None if rule.pooled else model)))
+    status = _status(sizes, data.dropped(None if rule.pooled else model), data.failed.get(model))
+    job.write_json(folder / contract.STATUS_FILE, status)
     return train
 
 
@@ -141,14 +165,13 @@ def _model_schema(data: Data, rule: Rule, profile: Profile) -> ModelSchema:
     )
 
 
-def _status(sizes: Mapping[str, int], dropped: int) -> dict[str, Any]:
-    prepared = sizes["rows"] > 0
-    return {
-        **sizes,
-        "status": contract.PREPARED if prepared else contract.SKIPPED,
-        "dropped_null_label": dropped,
-        "reason": None if prepared else "no training rows with a label",
-    }
+def _status(sizes: Mapping[str, int], dropped: int, failure: str | None) -> dict[str, Any]:
+    status, reason = contract.PREPARED, failure
+    if failure is not None:
+        status = contract.FAILED
+    elif not sizes["rows"]:
+        status, reason = contract.SKIPPED, "no training rows with a label"
+    return {**sizes, "status": status, "dropped_null_label": dropped, "reason": reason}
 
 
 def _write_summaries(data: Data, source: Source, trained: Mapping[str, bool]) -> None:

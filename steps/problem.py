@@ -7,7 +7,7 @@ stage at once. A message names files, columns, rows and counts, never a cell's v
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from steps.job import StepError
 
@@ -16,16 +16,44 @@ LISTED = 10
 LISTED_PROBLEMS = 25
 
 
-def raise_all(problems: Sequence[str]) -> None:
-    """Raise a StepError that holds all problems; return when there are none."""
-    if not problems:
-        return
+class ProblemError(StepError):
+    """The data have problems; its text lists them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(_list_all(problems))
+        self.problems = tuple(problems)
+
+
+class FileError(ProblemError):
+    """Files cannot be used as they are; `texts` has the problems of each file by its key."""
+
+    def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
+        super().__init__([text for of_file in texts.values() for text in of_file])
+        self.texts = texts
+
+
+def _list_all(problems: Sequence[str]) -> str:
     if len(problems) == 1:
-        raise StepError(problems[0])
+        return problems[0]
     shown = [f"{n}. {text}" for n, text in enumerate(problems[:LISTED_PROBLEMS], start=1)]
     if len(problems) > LISTED_PROBLEMS:
         shown.append(f"... and {len(problems) - LISTED_PROBLEMS} more")
-    raise StepError("\n".join([f"{len(problems)} problems:", *shown]))
+    return "\n".join([f"{len(problems)} problems:", *shown])
+
+
+def raise_all(problems: Sequence[str]) -> None:
+    """Raise a StepError that holds all problems; return when there are none."""
+    if problems:
+        raise ProblemError(problems)
+
+
+def raise_files(found: Iterable[tuple[str, str]]) -> None:
+    """Raise a FileError for all pairs of a file's key and a problem of it; return when there are none."""
+    texts: dict[str, list[str]] = {}
+    for key, text in found:
+        texts.setdefault(key, []).append(text)
+    if texts:
+        raise FileError(texts)
 
 
 def name_list(names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,6 +26,9 @@ PARQUET_SUFFIX = ".parquet"
 BLOCK = 4 << 20
 FIELD_LIMIT = 2**31 - 1
 """Longest cell that Python's csv module accepts when it reads headers."""
+
+Owner = Callable[[str], int | None]
+"""Tells for a file's key the position of the model whose own it is, or None."""
 
 # What a column holds as stored in its file; a CSV cell is always text
 CELL = "cell"
@@ -53,12 +56,18 @@ _STORED: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 @dataclass(frozen=True)
 class RawFile:
-    """One raw file: key below the raw folder, place on disk, and per column its name and how it is stored."""
+    """One raw file: key below the raw folder, place on disk, and per column its name and how it is stored.
+
+    One that cannot be used has in `blank` the rows that stand in for its own, so that all others keep their positions;
+    none do where nothing tells how many they are.
+    """
 
     key: str
     path: Path
     columns: tuple[str, ...]
     stored: tuple[str, ...]
+    blank: int | None = None
+    is_uncountable: bool = False
 
     @property
     def is_parquet(self) -> bool:
@@ -118,7 +127,9 @@ def check_manifest(manifest: Mapping[str, Any], version: str, globs: Sequence[st
 def check_files(files: Sequence[DataFile], folder: Path) -> None:
     """Raise StepError unless every file is there, as the manifest lists it, not empty, and CSV in UTF-8."""
     problem.raise_all([text for file in files for text in _changes(file, folder)])
-    problem.raise_all([text for file in files for text in _damages(file, folder)])
+    found = {file.key: _read_through(file, folder) for file in files}
+    problem.raise_all([changed for changed, _ in found.values() if changed])
+    problem.raise_files((key, damage) for key, (_, damage) in found.items() if damage)
 
 
 def _changes(file: DataFile, folder: Path) -> list[str]:
@@ -128,24 +139,24 @@ def _changes(file: DataFile, folder: Path) -> list[str]:
     size = path.stat().st_size
     if size != file.size:
         return [f"file {file.key!r} changed: {size} bytes, the manifest says {file.size}; start a new run"]
-    return [f"file {file.key!r} is empty"] if size == 0 else []
+    return []
 
 
-def _damages(file: DataFile, folder: Path) -> list[str]:
-    digest = hashlib.sha256()
+def _read_through(file: DataFile, folder: Path) -> tuple[str, str]:
+    """Return what tells that a file is not the manifest's, and what is wrong with its content."""
+    digest, damage = hashlib.sha256(), "" if file.size else f"file {file.key!r} is empty"
     scan = _Utf8() if not is_parquet(file.key) else None
     verified = re.fullmatch(r"[0-9a-f]{64}", file.etag) is not None
     with (folder / file.key).open("rb") as stream:
         while block := stream.read(BLOCK):
             if verified:
                 digest.update(block)
-            if scan and not scan.feed(block):
-                return [f"file {file.key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"]
-    if scan and not scan.finish():
-        return [f"file {file.key!r} is not UTF-8: it ends within a character in line {scan.line}; save it as UTF-8"]
-    if verified and digest.hexdigest() != file.etag:
-        return [f"file {file.key!r} changed: its sha256 is not the manifest's; start a new run"]
-    return []
+            if scan and not damage and not scan.feed(block):
+                damage = f"file {file.key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"
+    if scan and not damage and not scan.finish():
+        damage = f"file {file.key!r} is not UTF-8: it ends within a character in line {scan.line}; save it as UTF-8"
+    changed = verified and digest.hexdigest() != file.etag
+    return f"file {file.key!r} changed: its sha256 is not the manifest's; start a new run" if changed else "", damage
 
 
 class _Utf8:
@@ -174,29 +185,75 @@ class _Utf8:
         return not self._decoder.getstate()[0]
 
 
-def open_files(keys: Sequence[str], folder: Path, delimiter: str) -> list[RawFile]:
-    """Read the columns of all files; raise StepError for unusable or differing headers."""
-    problems: list[str] = []
-    files = [file for key in keys if (file := _open(key, folder / key, delimiter, problems))]
-    problem.raise_all(problems)
-    problem.raise_all([text for file in files[1:] for text in _differences(files[0], file)])
+def open_files(
+    keys: Sequence[str], folder: Path, delimiter: str, owner: Owner | None = None, needed: Collection[str] = ()
+) -> list[RawFile]:
+    """Read the columns of all files; raise StepError for unusable or differing headers.
+
+    Args:
+        keys: the files, in their order.
+        folder: the raw folder.
+        delimiter: of CSV files.
+        owner: tells whose a file is, where a file of one model's own must not set the columns of all.
+        needed: columns that the files must have; those that lack one do not set the columns of all.
+    """
+    opened = [_open(key, folder / key, delimiter) for key in keys]
+    problem.raise_files((key, text) for key, (_, texts) in zip(keys, opened, strict=True) for text in texts)
+    files = [file for file, _ in opened if file]
+    first = _reference(files, owner, needed) if owner else files[0]
+    if first is None:
+        problem.raise_all([text for file in files[1:] for _, text in _differences(files[0], file)])
+    problem.raise_files(found for file in files for found in _differences(first or files[0], file))
     return files
 
 
-def _open(key: str, path: Path, delimiter: str, problems: list[str]) -> RawFile | None:
+def _reference(files: Sequence[RawFile], owner: Owner, needed: Collection[str]) -> RawFile | None:
+    """Return the file whose columns all files must have: a common one, else one such as most models have.
+
+    None: as many models have these columns as those, so that nobody can tell who is wrong.
+    """
+    common = [file for file in files if owner(file.key) is None]
+    if common:
+        return common[0]
+    whole = [file for file in files if set(needed) <= set(file.columns)] or files
+    votes = Counter(columns for _, columns in {(owner(file.key), frozenset(file.columns)) for file in whole})
+    (best, most), *others = votes.most_common()
+    if others and others[0][1] == most:
+        return None
+    return next(file for file in whole if frozenset(file.columns) == best)
+
+
+def _open(key: str, path: Path, delimiter: str) -> tuple[RawFile | None, list[str]]:
     try:
         columns, stored = _parquet_columns(path) if is_parquet(key) else _csv_columns(path, delimiter)
     except pa.ArrowInvalid:
-        problems.append(f"file {key!r} is not a readable Parquet file")
+        return None, [f"file {key!r} is not a readable Parquet file"]
     except UnicodeDecodeError:
-        problems.append(f"file {key!r} is not UTF-8: line 1; save it as UTF-8")
+        return None, [f"file {key!r} is not UTF-8: line 1; save it as UTF-8"]
     except csv.Error:
-        problems.append(f"file {key!r} has broken quoting in its header, line 1")
-    else:
-        found = _header_problems(key, columns)
-        problems.extend(found)
-        return None if found else RawFile(key, path, tuple(columns), tuple(stored))
-    return None
+        return None, [f"file {key!r} has broken quoting in its header, line 1"]
+    found = _header_problems(key, columns)
+    return (None, found) if found else (RawFile(key, path, tuple(columns), tuple(stored)), [])
+
+
+def count_rows(path: Path, delimiter: str) -> int | None:
+    """Return how many rows a file holds that may be damaged; None where nothing tells.
+
+    Where quotes are broken each line counts as a row.
+    """
+    if is_parquet(path.name):
+        try:
+            return int(pq.read_metadata(path).num_rows)  # type: ignore[no-untyped-call]
+        except (pa.ArrowInvalid, OSError):
+            return None
+    csv.field_size_limit(FIELD_LIMIT)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        try:
+            rows = sum(1 for record in csv.reader(stream, delimiter=delimiter, strict=True) if record)
+        except csv.Error:
+            stream.seek(0)
+            rows = sum(1 for line in stream if line.strip())
+    return max(0, rows - 1)
 
 
 def _csv_columns(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
@@ -232,11 +289,13 @@ def _header_problems(key: str, names: Sequence[str]) -> list[str]:
     return problems
 
 
-def _differences(first: RawFile, other: RawFile) -> list[str]:
+def _differences(first: RawFile, other: RawFile) -> list[tuple[str, str]]:
+    """Return the key of a file whose columns are not those of the first, with what differs."""
     lacks = [name for name in first.columns if name not in set(other.columns)]
     extra = [name for name in other.columns if name not in set(first.columns)]
     parts = [f"lacks {problem.name_list(lacks)}"] if lacks else []
     parts += [f"has {problem.name_list(extra)} besides"] if extra else []
     if not parts:
         return []
-    return [f"file {other.key!r} differs from {first.key!r}: it {' and '.join(parts)}; give all files the same columns"]
+    text = f"file {other.key!r} differs from {first.key!r}: it {' and '.join(parts)}; give all files the same columns"
+    return [(other.key, text)]

@@ -10,11 +10,14 @@ import logging
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from steps import assignment, cells, contract, job, loading, problem, rawfile, tables
+from steps import assignment, cells, contract, isolation, job, loading, problem, rawfile, tables
 from steps.assignment import Matcher, Rule
+from steps.isolation import Scope
 from steps.job import StepError
 from steps.rawfile import RawFile
 
@@ -49,10 +52,8 @@ def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
     """
     if not raw.is_dir():
         raise StepError(f"raw folder {str(raw)!r} does not exist")
-    files = _open(settings, raw)
     with tempfile.TemporaryDirectory() as scratch, tables.connect(Path(scratch)) as connection:
-        counter = _count_models if settings["models"] else _count_segments
-        found = {role: counter(connection, settings, role, files[role]) for role in files}
+        found = _count_roles(connection, settings, raw)
     train, predict = found[assignment.TRAIN], found[assignment.PREDICT]
     listed = [model["name"] for model in settings["models"] or ()]
     totals = {TRAIN_ROWS: sum(train.values()), PREDICT_ROWS: sum(predict.values())}
@@ -75,30 +76,50 @@ def _entry(key: Any, train: Counts, predict: Counts) -> dict[str, int]:
     return {TRAIN_ROWS: train.get(key, 0), PREDICT_ROWS: predict.get(key, 0)}
 
 
-def _open(settings: Mapping[str, Any], raw: Path) -> dict[str, list[RawFile]]:
-    """Return the opened files of both roles; all problems of both are reported together."""
-    found = (path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
-    keys = [key for key in found if not contract.is_marker(key)]
-    files: dict[str, list[RawFile]] = {}
+def _count_roles(connection: tables.Connection, settings: Mapping[str, Any], raw: Path) -> dict[str, Counts]:
+    """Return the counts of both roles; all problems of both are reported together."""
+    there = (path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
+    keys = [key for key in there if not contract.is_marker(key)]
+    found: dict[str, Counts] = {}
     problems: list[str] = []
     for role in (assignment.TRAIN, assignment.PREDICT):
+        scope = isolation.scope_of(settings, role, settings[f"glob_{role}"])
         try:
-            files[role] = _open_role(settings, role, keys, raw)
+            found[role] = isolation.attempt(partial(_count_role, connection, Task(settings, role, keys, raw)), scope)
         except StepError as error:
             problems.append(str(error))
     problem.raise_all(problems)
-    return files
+    return found
 
 
-def _open_role(settings: Mapping[str, Any], role: str, keys: Sequence[str], raw: Path) -> list[RawFile]:
-    rules = _rules(settings, role)
-    globs = assignment.effective_globs(settings[f"glob_{role}"], rules)
-    files = rawfile.open_files(rawfile.choose(keys, globs), raw, settings["delimiter"])
+@dataclass(frozen=True)
+class Task:
+    """The files of one role among all keys of a raw folder, to be counted."""
+
+    settings: Mapping[str, Any]
+    role: str
+    keys: Sequence[str]
+    raw: Path
+
+
+def _count_role(connection: tables.Connection, task: Task, scope: Scope) -> Counts:
+    """Return the counts of one role; files that are to be left out count by their lines."""
+    settings, rules = task.settings, scope.rules
+    keys = rawfile.choose(task.keys, assignment.effective_globs(scope.common, rules))
+    lost = [key for key in keys if scope.has_lost(key)]
+    whole = [key for key in keys if key not in lost]
     wanted = [(settings["segment"], "models.by")] if settings["segment"] else []
     wanted += [(column, "models where") for column in assignment.where_columns(rules)]
-    wanted += [(settings["label"], "data.label")] if role == assignment.TRAIN else []
+    wanted += [(settings["label"], "data.label")] if task.role == assignment.TRAIN else []
+    owner = scope.owner if scope.isolates else None
+    files = rawfile.open_files(whole, task.raw, settings["delimiter"], owner, {column for column, _ in wanted})
     problem.raise_all(loading.missing_columns(files, wanted))
-    return files
+    counter = _count_models if settings["models"] else _count_segments
+    found = counter(connection, settings, task.role, files)
+    for key in lost:
+        rows = rawfile.count_rows(task.raw / key, settings["delimiter"]) or 1
+        found[scope.owner(key)] = found.get(scope.owner(key), 0) + rows
+    return found
 
 
 def _rules(settings: Mapping[str, Any], role: str) -> tuple[Rule, ...]:

@@ -94,15 +94,15 @@ def reference(file: RawFile, column: str) -> str:
 
 def run_on_files(connection: Connection, statements: Sequence[tuple[RawFile, str]], delimiter: str) -> list[list[Any]]:
     """Execute one statement per file and return their rows; raise StepError for all files that cannot be read."""
-    answers, problems = [], []
+    answers, problems = [], list[tuple[str, str]]()
     for file, statement in statements:
         try:
             answers.append(connection.execute(statement).fetchall())
         except NOT_THE_FILE:
             raise
         except duckdb.Error as error:
-            problems.append(describe(file, delimiter, str(error)))
-    problem.raise_all(problems)
+            problems.append((file.key, describe(file, delimiter, str(error))))
+    problem.raise_files(problems)
     return answers
 
 
