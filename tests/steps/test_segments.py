@@ -123,3 +123,33 @@ def test_a_missing_raw_folder_is_an_error(tmp_path, capsys):
 
     assert code == 2
     assert "does not exist" in errors
+
+
+OWN = [model(name, train=[f"train-{name}*"], predict=[f"predict-{name}*"]) for name in ("a", "b")]
+
+
+@pytest.fixture
+def own(raw):
+    """Each model has files of its own; the training file of `a` is broken in its last line."""
+    for path in raw.iterdir():
+        path.unlink()
+    (raw / "train-a.csv").write_text("id,x,y\n1,1,1\n2,2,2\n3,3,3,3\n")
+    (raw / "train-b.csv").write_text("id,x,y\n4,1,1\n")
+    (raw / "predict-a.csv").write_text("id,x\n1,1\n")
+    (raw / "predict-b.csv").write_text("id,x\n4,1\n5,1\n")
+    return raw
+
+
+def test_a_broken_file_of_one_isolated_model_counts_by_its_lines(tmp_path, own, capsys):
+    code, found, _ = run(tmp_path, capsys, models=OWN, segment=None, on_segment_failure="isolate")
+
+    assert code == 0
+    assert [(m["name"], m["train_rows"], m["predict_rows"]) for m in found["models"]] == [("a", 3, 1), ("b", 1, 2)]
+    assert found["unmatched"] == {"train_rows": 0, "predict_rows": 0}
+
+
+def test_a_broken_file_is_an_error_where_segments_are_not_isolated(tmp_path, own, capsys):
+    code, found, errors = run(tmp_path, capsys, models=OWN, segment=None)
+
+    assert (code, found) == (2, None)
+    assert "train-a.csv" in errors
