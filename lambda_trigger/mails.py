@@ -54,7 +54,7 @@ class FailedStep:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended that did not succeed; `commands` are what to do, in this order.
+    """How a run ended that did not succeed; `commands` are what to do, in this order, `debug` looks into the step.
 
     `stopped` are the steps that ran when it was stopped; `reason` is the run's own, where no step has failed.
     """
@@ -64,6 +64,7 @@ class Ending:
     stopped: Sequence[str] = ()
     reason: str = ""
     commands: Sequence[str] = ()
+    debug: str = ""
 
 
 _SAY_ENDING = {"Failed": "FAILED", "Stopped": "was STOPPED", "CompletedWithFailures": "COMPLETED WITH FAILURES"}
@@ -108,7 +109,8 @@ def failed(run: Run, ending: Ending) -> Mail:
     other = f"Reason:\n{_indent(ending.reason)}" if ending.reason and not ending.steps else ""
     stopped = _lines({"stopped while running": list_names(ending.stopped, 10)})
     again = "\n".join(["Run it again with:", *(f"  {line}" for line in ending.commands)]) if ending.commands else ""
-    return Mail(first, _join(first, _facts(run), stopped, *reasons, other, again))
+    debug = f"Debug the step with:\n  {ending.debug}" if ending.debug else ""
+    return Mail(first, _join(first, _facts(run), stopped, *reasons, other, again, debug))
 
 
 def refused(pipeline: str, marker: str, when: str, problems: Sequence[str]) -> Mail:

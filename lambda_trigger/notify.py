@@ -103,14 +103,19 @@ def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
     if kind == contract.FINISHED:
         return _write_finished(ports, chosen, run, event)
     if kind == contract.FAILED_MAIL:
-        step, model, reason, command = (
-            str(event.get(k, ""))
-            for k in (contract.KEY_STEP, contract.KEY_MODEL, contract.KEY_REASON, contract.KEY_COMMAND)
-        )
-        return mails.failed(
-            run, Ending("Failed", [FailedStep(step, model, reason)], commands=[command][: bool(command)])
-        )
+        return mails.failed(run, _ending(event))
     raise KindError(f"no mail of kind {kind!r}; expected started, trained, finished or failed")
+
+
+def _ending(event: Mapping[str, Scalar]) -> Ending:
+    step, model, reason, command, debug = (
+        str(event.get(key, ""))
+        for key in (
+            *(contract.KEY_STEP, contract.KEY_MODEL, contract.KEY_REASON),
+            *(contract.KEY_COMMAND, contract.KEY_DEBUG),
+        )
+    )
+    return Ending("Failed", [FailedStep(step, model, reason)], commands=[command][: bool(command)], debug=debug)
 
 
 FACTS = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines import results
-from pipelines.local.engine import Outcome, StepRecord, World
+from pipelines.local.engine import Outcome, World
 from pipelines.local.step import Definition
 from pipelines.origin import Origin
 from steps import contract
@@ -21,11 +21,12 @@ def mail_failure(world: World, definition: Definition, origin: Origin, outcome: 
     """
     settings = _settings_uri(definition)
     if settings and outcome.failed:
-        event = _event(definition, origin, outcome.failed[0], hint) | {contract.KEY_SETTINGS: settings}
+        event = _event(definition, origin, outcome, hint) | {contract.KEY_SETTINGS: settings}
         world.call_lambda(contract.function_name(origin.pipeline, contract.LAMBDA_NOTIFY), event)
 
 
-def _event(definition: Definition, origin: Origin, failed: StepRecord, hint: str) -> dict[str, Scalar]:
+def _event(definition: Definition, origin: Origin, outcome: Outcome, hint: str) -> dict[str, Scalar]:
+    failed = outcome.failed[0]
     keys = (contract.RAW_DATA_URI, contract.TRAIN_DATA_VERSION, contract.PREDICT_DATA_VERSION)
     return {
         **{key: str(origin.parameters.get(key, "")) for key in keys},
@@ -35,6 +36,7 @@ def _event(definition: Definition, origin: Origin, failed: StepRecord, hint: str
         contract.KEY_MODEL: _segment(definition, failed.name),
         contract.KEY_REASON: failed.reason or "no reason was given",
         contract.KEY_COMMAND: results.next_command(failed.name, origin, hint),
+        contract.KEY_DEBUG: results.debug_command(outcome, hint) or "",
     }
 
 

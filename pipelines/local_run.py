@@ -28,6 +28,7 @@ from pipelines import (
     results,
     selection,
     settings,
+    step_run,
     surroundings,
     usage,
 )
@@ -360,4 +361,5 @@ _ON_EXECUTION: Mapping[str, Callable[[argparse.Namespace, Asked], int]] = {
     usage.STATUS: local_executions.show_status,
     usage.STOP: local_executions.stop,
     usage.FETCH: local_executions.fetch,
+    usage.ONLY: step_run.run_step,
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import textgrid
+from pipelines.local.step import PROCESSING
 from pipelines.options import say_command
 from steps import contract
 
@@ -30,7 +31,8 @@ EXIT_CODES = {SUCCEEDED: 0, DEGRADED: 3, EXECUTING: 0, STOPPING: 0}
 class Result:
     """The result of an execution as people and programs get it; places are paths on this machine, or URIs on AWS.
 
-    `link` opens the execution in Studio; None on this machine.
+    `link` opens the execution in Studio; None on this machine. `debug` is the command that runs the step that failed
+    alone, or that brings its inputs here.
     """
 
     execution: str
@@ -45,6 +47,7 @@ class Result:
     logs: tuple[str, ...]
     steps: Mapping[str, Mapping[str, Any]]
     link: str | None = None
+    debug: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -69,6 +72,7 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = 
         next=next_command(outcome.failed[0].name, origin, hint) if outcome.failed else None,
         logs=tuple(str(workspace.root / record.log) for record in outcome.failed if record.log),
         steps=_steps(outcome),
+        debug=debug_command(outcome, hint),
     )
 
 
@@ -174,7 +178,15 @@ def as_table(result: Result) -> str:
         lines.append(f"error: {result.error}")
     if result.next and result.next not in (result.error or ""):
         lines.append(f"{'follow it' if result.status in GOING_ON else 'go on'} with: {result.next}")
+    if result.debug:
+        lines.append(f"debug with: {result.debug}")
     return "\n".join(lines) + "\n"
+
+
+def debug_command(outcome: Outcome, hint: str) -> str | None:
+    """Return the command that runs the first step that failed again with pdb; a step without a job has none."""
+    step = next((record.name for record in outcome.failed if record.type == PROCESSING), None)
+    return step and say_command("run", "--local", hint, f"--only {step} --of {outcome.execution_id}", "--debug")
 
 
 def retry_command(execution: str, hint: str) -> str:

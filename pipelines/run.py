@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   python -m pipelines.run --local --set MaeThreshold=12 --json      another threshold; result as JSON
   python -m pipelines.run --local --retry 20261122-101500-3f9a      go on with a failed execution
   python -m pipelines.run --local --from PostProcess --of ID        run again from a step of an earlier execution
+  python -m pipelines.run --local --only Train-EWR --debug          run one step of the newest alone, with pdb
 
 exit codes: 0 Succeeded, 3 Degraded (some segments skipped), 1 Failed, 2 bad usage, config or data"""
 
@@ -86,11 +87,23 @@ def _add_actions(line: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--from", metavar="STEP", dest="from_step", help="run this step and all after it again (with --of)"
     )
-    _add_id(what, "--of", "the execution whose other results --from takes over")
+    _add_id(what, "--of", "the execution whose other results --from takes over, or whose step --only runs")
+    what.add_argument(
+        "--only",
+        metavar="STEP",
+        help="run one step of an execution again, alone, in the foreground: of the newest, or --of ID (--local)",
+    )
+    what.add_argument("--debug", action="store_true", help="with --only: open pdb at an error, fit in the same process")
+    what.add_argument("--code", action="store_true", help="with --only: the repository's code in place of the recorded")
     _add_id(what, "--status", "show an execution and its steps (the newest unless named)")
     what.add_argument("--list", action="store_true", help="list executions, the newest first")
     _add_id(what, "--stop", "stop a running execution")
-    _add_id(what, "--fetch", "copy report, summary and predictions into a folder <pipeline>-<ID>")
+    _add_id(
+        what,
+        "--fetch",
+        "copy report, summary and predictions into a folder <pipeline>-<ID>; with --only STEP the inputs of a step of "
+        "an execution on AWS into the workspace, where --local --only runs it",
+    )
     what.add_argument("--to", type=Path, metavar="DIR", help="where --fetch makes its folder (default: here)")
     what.add_argument("--last", action="store_true", help="the newest execution, in place of an ID: --retry --last")
 

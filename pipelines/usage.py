@@ -11,12 +11,13 @@ from pipelines.options import DEFAULT_WORKSPACE
 
 START, PLAN, VERSION, RETRY, FROM = "start", "--plan", "--print-version", "--retry", "--from"
 RERUN, STATUS, LIST, STOP, FETCH = "--rerun", "--status", "--list", "--stop", "--fetch"
+ONLY, FETCH_INPUTS = "--only", "--fetch ID --only"
 NEWEST = ""
 """Value of an option for an ID that was given without one."""
 
 _OPTIONS = (
     *("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher"),
-    "--explain",
+    *("--explain", "--debug", "--code"),
 )
 _LOCAL = {
     START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
@@ -29,6 +30,7 @@ _LOCAL = {
     LIST: ("--json",),
     STOP: (),
     FETCH: ("--to",),
+    ONLY: ("--debug", "--code", "--launcher"),
 }
 _AWS = {
     START: ("--raw", "--set", "--json", "--follow"),
@@ -40,9 +42,15 @@ _AWS = {
     LIST: ("--json",),
     STOP: (),
     FETCH: ("--to",),
+    FETCH_INPUTS: ("--workspace",),
 }
-_GOES_WITH = {"--explain": PLAN}
+_GOES_WITH = {"--explain": PLAN, "--debug": ONLY, "--code": ONLY}
 """Options of one action alone."""
+_ELSEWHERE = {
+    ONLY: "runs a step on this machine; bring its inputs here with --fetch ID --only STEP, then add --local",
+    FETCH_INPUTS: "brings a step's inputs from AWS; with --local they are here, run it with --only STEP --of ID",
+}
+_NEWEST_UNLESS_NAMED = (STATUS, ONLY)
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,16 @@ def read(arguments: argparse.Namespace) -> Asked:
 
 def _ids(arguments: argparse.Namespace) -> dict[str, str]:
     """Return the actions on an execution that were asked for, with the ID that was given, or NEWEST."""
-    if bool(arguments.from_step) != (arguments.of is not None) and not (arguments.from_step and arguments.last):
+    step, of = arguments.from_step, arguments.of
+    if (step and of is None and not arguments.last) or (of is not None and not step and not arguments.only):
         raise SettingsError("--from STEP and --of ID belong together; give both")
     values = {flag: _value(arguments, flag) for flag in (RETRY, RERUN, STATUS, STOP, FETCH)}
     found = {flag: str(value) for flag, value in values.items() if value is not None}
-    return {**found, FROM: arguments.of or NEWEST} if arguments.from_step else found
+    if arguments.only and FETCH in found and of is None:
+        found[FETCH_INPUTS] = found.pop(FETCH)
+    elif arguments.only:
+        found[ONLY] = of or NEWEST
+    return {**found, FROM: of or NEWEST} if step else found
 
 
 def _about_execution(arguments: argparse.Namespace, action: str, ids: Mapping[str, str]) -> Iterator[str]:
@@ -85,7 +98,7 @@ def _about_execution(arguments: argparse.Namespace, action: str, ids: Mapping[st
             yield "--last: stands in place of an ID, such as --retry --last; add what to do with it"
     elif ids[action] != NEWEST and arguments.last:
         yield f"{action} {ids[action]} and --last: give one of them only"
-    elif ids[action] == NEWEST and not arguments.last and action != STATUS:
+    elif ids[action] == NEWEST and not arguments.last and action not in _NEWEST_UNLESS_NAMED:
         yield f"{'--of' if action == FROM else action}: give the ID of an execution, or --last for the newest"
 
 
@@ -93,14 +106,15 @@ def _about_options(arguments: argparse.Namespace, action: str) -> Iterator[str]:
     """Refuse options that the action would ignore."""
     takes = _LOCAL if arguments.local else _AWS
     if action not in takes:
-        yield f"{action}: works on this machine only; add --local, or see python -m pipelines.deploy --plan"
+        only_here = "works on this machine only; add --local, or see python -m pipelines.deploy --plan"
+        yield f"{action}: {_ELSEWHERE.get(action, only_here)}"
         return
     ignored = [flag for flag in _OPTIONS if _is_given(arguments, flag) and flag not in takes[action]]
     if arguments.local:
         ignored = [flag for flag in ignored if flag != "--workspace"]
     yield from (f"{flag}: goes with {_GOES_WITH[flag]}; leave it out" for flag in ignored if flag in _GOES_WITH)
     ignored = [flag for flag in ignored if flag not in _GOES_WITH]
-    local = [flag for flag in ignored if not arguments.local and flag in ("--workspace", *_LOCAL[action])]
+    local = [flag for flag in ignored if not arguments.local and flag in ("--workspace", *_LOCAL.get(action, ()))]
     if local:
         yield f"{', '.join(local)}: is for runs on this machine; leave it out, or add --local"
     other = [flag for flag in ignored if flag not in local]

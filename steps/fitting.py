@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import failure, job, trial
+from steps import debugger, failure, job, trial
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +96,28 @@ def attempt(folder: Path) -> trial.Outcome:
 
         learning.train(read_request(folder), folder)
     except trial.Ended as end:
+        debugger.show(debugger.arisen(end))
         return end.outcome
     except (MemoryError, OSError) as error:
+        debugger.show(error)
         log.warning("%s: %s", failure.name(error), failure.frames(error))
         return trial.Outcome(trial.TRANSIENT, f"training met a {failure.name(error)} at {failure.place(error)}")
     except Exception as error:  # noqa: BLE001 - see above
+        debugger.show(error)
         log.warning("%s: %s", failure.name(error), failure.frames(error))
         return trial.Outcome(trial.BROKEN, f"training met a {failure.name(error)} at {failure.place(error)}")
     return trial.Outcome(trial.TRAINED)
+
+
+def fit_here(folder: Path, guard: trial.Guard, environment: Mapping[str, str]) -> trial.Outcome:
+    """Fit in this very process, for somebody who debugs: breakpoints and pdb have the terminal.
+
+    Nothing ends it, `guard` is for a child. Libraries read `environment` when they are imported, which is not yet.
+    """
+    del guard
+    os.environ.update({name: value for name, value in environment.items() if name not in trial.NO_BREAKPOINTS})
+    failure.silence_libraries()
+    return attempt(folder)
 
 
 if __name__ == "__main__":

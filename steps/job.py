@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from steps import contract, failure
+from steps import contract, debugger, failure
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,14 @@ class StepError(Exception):
 def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     """Run a step's `main` on the command line's arguments; an error becomes an ExitMessage and exit code 1.
 
-    A StepError is told as it is. Of any other error only types and places are: its text may quote a cell.
+    A StepError is told as it is. Of any other error only types and places are: its text may quote a cell. Where
+    somebody debugs the step, pdb opens first.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
         main(sys.argv[1:])
     except StepError as error:
+        debugger.show_first(error)
         write_message(str(error))
         log.error("%s", " ".join(str(error).split()))  # noqa: TRY400 - the message is the whole story
         sys.exit(1)
@@ -46,6 +48,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
             write_message(f"{Path(sys.argv[0]).name} does not take the arguments it was given; see the step's log")
         raise
     except Exception as error:  # noqa: BLE001 - the seam at which every error ends
+        debugger.show_first(error)
         write_message(f"{failure.name(error)} in {Path(sys.argv[0]).name}; see the step's log")
         log.error("%s", describe(error))  # noqa: TRY400 - the traceback would tell the error's text
         sys.exit(1)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import contract, evaluation, fitting, job, trial
+from steps import contract, debugger, evaluation, fitting, job, trial
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> None:
     root = contract.ml_root() / "processing"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="train-", dir=root) as work:
-        train(Job(job.read_settings(), arguments.time_limit, trial.cores(os.environ), Path(work)))
+        launch = fitting.fit_here if debugger.is_on() else trial.run
+        train(Job(job.read_settings(), arguments.time_limit, trial.cores(os.environ), Path(work), launch))
 
 
 def _seconds(text: str) -> float:
@@ -65,11 +66,18 @@ def train(task: Job) -> None:
     models = task.settings["models"]
     workers = max(1, min(task.cores, len(models)))
     threads = max(1, task.cores // workers)
-    with ThreadPoolExecutor(workers) as pool:
-        problems = list(pool.map(lambda model: _train_or_explain(task, model, threads), models))
+    problems = _map(lambda model: _train_or_explain(task, model, threads), models, workers)
     found = list(dict.fromkeys(problem for problem in problems if problem))
     if found:
         raise job.StepError("; ".join(found))
+
+
+def _map(work: Callable[[Mapping[str, Any]], str], models: Sequence[Mapping[str, Any]], workers: int) -> list[str]:
+    """Return what `work` gives for each model, side by side; one after another for somebody who debugs."""
+    if debugger.is_on():
+        return [work(model) for model in models]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, models))
 
 
 def _train_or_explain(task: Job, model: Mapping[str, Any], threads: int) -> str:

@@ -37,6 +37,7 @@ BROKEN = "broken"
 
 CORES_VARIABLE = "CORES"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "AG_CPU_COUNT", CORES_VARIABLE)
+NO_BREAKPOINTS = {"PYTHONBREAKPOINT": "0"}
 _KILLED = 128 + signal.SIGKILL
 
 
@@ -74,10 +75,13 @@ def cores(environment: Mapping[str, str]) -> int:
 
 
 def child_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """Return the environment of a child that sees `threads` cores and finds this package."""
+    """Return the environment of a child that sees `threads` cores and finds this package.
+
+    A breakpoint in its code is passed over: its stdin is the parent's pipe, where nobody would ever answer.
+    """
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (root, environment.get("PYTHONPATH", "")) if part)
-    return {**environment, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
+    return {**environment, **dict.fromkeys(THREAD_VARIABLES, str(threads)), "PYTHONPATH": path, **NO_BREAKPOINTS}
 
 
 def run(

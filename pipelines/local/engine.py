@@ -13,7 +13,6 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import FrameType
 
 from pipelines.errors import BrokenOffError, ExecutionError, PipelineError
@@ -56,7 +55,6 @@ __all__ = [
     "load",
     "load_request",
 ]
-_ARN = "arn:aws:sagemaker:local:000000000000:pipeline/"
 _PATIENCE = 30.0
 """Seconds that steps have to end after an interruption."""
 
@@ -127,14 +125,7 @@ class _Run:
         self._threads: dict[str, threading.Thread] = {}
         self._stop = threading.Event()
         self._inbox: queue.SimpleQueue[StepEvent | StepRecord | BaseException] = queue.SimpleQueue()
-        arn, day = _ARN + request.pipeline, datetime.fromtimestamp(start.first_start, UTC)
-        self._variables = {
-            "PipelineExecutionId": request.execution_id,
-            "PipelineExecutionArn": f"{arn}/execution/{request.execution_id}",
-            "PipelineName": request.pipeline,
-            "PipelineArn": arn,
-            "StartDateTime": day.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        }
+        self._variables = values.execution_variables(request.pipeline, request.execution_id, start.first_start)
 
     def run(self) -> Outcome:
         """Run until nothing works and nothing can start."""

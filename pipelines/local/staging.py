@@ -84,16 +84,25 @@ def read_json(workspace: Workspace, uri: str) -> Any:
         raise ExecutionError(f"ClientError: {uri} is no valid JSON") from error
 
 
-def stage_inputs(job: Job, objects: Objects, root: Path, host: int = 0) -> None:
-    """Link a host's share of every input below `root`, and make the folders of all inputs and outputs."""
+def stage_inputs(job: Job, objects: Objects, root: Path, host: int = 0, copy: bool = False) -> None:
+    """Link a host's share of every input below `root`, and make the folders of all inputs and outputs.
+
+    With `copy` a step may do with its inputs what it likes: nothing that others read is reached through them.
+    """
     for item in job.inputs:
         folder = inside(root, item.path)
         folder.mkdir(parents=True, exist_ok=True)
         share = objects[item.name][host :: job.instances] if item.sharded else objects[item.name]
         for stored in share:
-            _link(stored.path, folder / stored.key, symbolic=stored.foreign)
+            place = folder / stored.key
+            _copy(stored.path, place) if copy else _link(stored.path, place, symbolic=stored.foreign)
     for output in job.outputs:
         inside(root, output.path).mkdir(parents=True, exist_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _link(source: Path, target: Path, symbolic: bool) -> None:
@@ -132,8 +141,7 @@ def publish(job: Job, roots: Sequence[Path], folder: Path, workspace: Workspace)
 def _keep(path: Path, target: Path) -> None:
     """Link an output file; what is itself a link may lead to the user's data and is copied."""
     if path.is_symlink():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        _copy(path, target)
     else:
         _link(path, target, symbolic=False)
 

@@ -10,6 +10,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.errors import ExecutionError, ParameterError, nearest
@@ -29,6 +30,7 @@ from pipelines.local.step import Definition, Parameter, Step
 VALUE_LIMIT = 1024
 """Characters of a parameter's value or a Lambda output
 (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Parameter.html)."""
+_ARN = "arn:aws:sagemaker:local:000000000000:pipeline/"
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
     "GreaterThan": operator.gt,
@@ -47,6 +49,18 @@ class Scope:
     steps: Mapping[str, Step]
     records: Mapping[str, StepRecord]
     read_json: Callable[[str], Any]
+
+
+def execution_variables(pipeline: str, execution_id: str, first_start: float) -> dict[str, str]:
+    """Return what `Execution.*` stands for in an execution, whenever it is asked for."""
+    arn, day = _ARN + pipeline, datetime.fromtimestamp(first_start, UTC)
+    return {
+        "PipelineExecutionId": execution_id,
+        "PipelineExecutionArn": f"{arn}/execution/{execution_id}",
+        "PipelineName": pipeline,
+        "PipelineArn": arn,
+        "StartDateTime": day.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
 
 
 def parameter_values(definition: Definition, given: Mapping[str, object]) -> dict[str, Scalar]:

@@ -172,6 +172,7 @@ def test_a_failed_run_is_mailed_with_step_reason_and_command(desk: Desk) -> None
         "Model": "EWR",
         "Reason": "out of memory",
         "Command": "python -m pipelines.run --local --retry run-1",
+        "Debug": "python -m pipelines.run --local --only Train-EWR --of run-1 --debug",
     }
 
     notify.handler(desk.event([], **event), desk.context)
@@ -179,7 +180,8 @@ def test_a_failed_run_is_mailed_with_step_reason_and_command(desk: Desk) -> None
     text = body(desk)
     assert "flights: run FAILED in Train-EWR (EWR)" in text
     assert "out of memory" in text
-    assert "python -m pipelines.run --local --retry run-1" in text
+    assert "Run it again with:\n  python -m pipelines.run --local --retry run-1\n" in text
+    assert "Debug the step with:\n  python -m pipelines.run --local --only Train-EWR --of run-1 --debug\n" in text
 
 
 def test_mails_are_numbered_in_the_outbox_and_shown_on_the_console(desk: Desk) -> None:
@@ -189,6 +191,7 @@ def test_mails_are_numbered_in_the_outbox_and_shown_on_the_console(desk: Desk) -
     notify.handler(desk.event([], Kind="failed", Step="Judge", Reason="x", Command="y"), desk.context)
 
     assert [path.name for path in outbox(desk)] == ["01-started.txt", "02-started.txt", "03-failed.txt"]
+    assert "Debug the step" not in body(desk)
     assert desk.console.getvalue().count("run started with 3 models") == 2
 
 

@@ -100,7 +100,19 @@ def test_a_failed_execution_shows_the_command_to_go_on_with(tmp_path: Path) -> N
 
     shown = results.as_table(results.collect(workspace(tmp_path), origin(), outcome, "--config my.yml"))
 
-    assert "python -m pipelines.run --local --config my.yml --retry e1" in shown
+    assert "go on with: python -m pipelines.run --local --config my.yml --retry e1\n" in shown
+    assert "debug with: python -m pipelines.run --local --config my.yml --only T --of e1 --debug\n" in shown
+
+
+def test_only_a_failed_job_has_a_command_that_debugs_it(tmp_path: Path) -> None:
+    judge, train = StepRecord("Judge", "Lambda", "Failed"), StepRecord("Train-a", "Processing", "Failed")
+    outcome = replace(published(tmp_path, None, None), status="Failed", failed=(judge,))
+
+    without = json.loads(results.as_json(results.collect(workspace(tmp_path), origin(), outcome)))
+    both = results.collect(workspace(tmp_path), origin(), replace(outcome, failed=(judge, train)))
+
+    assert without["debug"] is None
+    assert both.debug == "python -m pipelines.run --local --only Train-a --of e1 --debug"
 
 
 def test_the_threshold_is_none_where_only_the_relative_rule_holds() -> None:

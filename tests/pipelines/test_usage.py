@@ -36,6 +36,11 @@ def read(line: str) -> Asked:
         ("--stop ID", Asked("--stop", "ID")),
         ("--local --fetch ID --to d", Asked("--fetch", "ID")),
         ("--local --list --workspace w", Asked("--list")),
+        ("--local --only S", Asked("--only")),
+        ("--local --only S --last --debug", Asked("--only")),
+        ("--local --only S --of ID --code --workspace w", Asked("--only", "ID")),
+        ("--fetch ID --only S --workspace w", Asked("--fetch ID --only", "ID")),
+        ("--fetch --last --only S", Asked("--fetch ID --only")),
     ],
 )
 def test_what_is_asked_for(line: str, expected: Asked) -> None:
@@ -67,6 +72,17 @@ def test_what_is_asked_for(line: str, expected: Asked) -> None:
         ("--local --retry ID --no-cache", "--no-cache: would be ignored with --retry"),
         ("--local --from S --of ID --definition d", "--definition: would be ignored with --from"),
         ("--local --plan --no-cache", "--no-cache: would be ignored with --plan"),
+        ("--local --only S --from S --of ID", "--only and --from: give one of them only"),
+        ("--local --only S --of ID --last", "--only ID and --last: give one of them only"),
+        ("--local --only S --retry ID", "--retry and --only: give one of them only"),
+        ("--local --only S --json", "--json: would be ignored with --only"),
+        ("--local --debug", "--debug: goes with --only; leave it out"),
+        ("--local --retry ID --code", "--code: goes with --only; leave it out"),
+        ("--only S --of ID", "bring its inputs here with --fetch ID --only STEP, then add --local"),
+        ("--local --fetch ID --only S", "with --local they are here, run it with --only STEP --of ID"),
+        ("--fetch ID --only S --of ID", "--fetch and --only: give one of them only"),
+        ("--fetch --only S", "--fetch ID --only: give the ID of an execution, or --last for the newest"),
+        ("--fetch ID --only S --to d", "--to: would be ignored with --fetch ID --only"),
     ],
 )
 def test_what_contradicts_itself_or_would_be_ignored_is_refused(line: str, expected: str) -> None:
