@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow.parquet
 
-from steps import compatibility, contract, delivery, failure, fitting, job, scoring, trial
+from steps import compatibility, contract, debugger, delivery, failure, fitting, job, scoring, trial
 from steps.delivery import Delivery
 from steps.drift import Distribution, Limits, Rates
 from steps.model import Load, Model, load_predictor, open_model
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
     chosen = [model for model in settings["models"] if arguments.model in (None, model["slug"])]
     if arguments.outcome:
         _answer(arguments.outcome, chosen[0], settings)
-    elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE:
+    elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE and not debugger.is_on():
         for model in chosen:
             infer_isolated(model)
     else:
@@ -146,8 +146,10 @@ def _score_or_explain(served: Delivery, settings: Mapping[str, Any], rows: int, 
     try:
         return _score_all(served, settings, rows, load)
     except job.StepError as error:
+        debugger.show(debugger.arisen(error))
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - see above; texts of libraries quote cells
+        debugger.show(error)
         log.warning("%s: %s: %s", served.name, failure.name(error), failure.frames(error))
         reason = f"inference met a {failure.name(error)} at {failure.place(error)}"
     return _give_up(served, reason, rows, contract.INFER)

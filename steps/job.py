@@ -39,7 +39,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     try:
         main(sys.argv[1:])
     except StepError as error:
-        debugger.show_first(error)
+        debugger.show_first(debugger.arisen(error))
         write_message(str(error))
         log.error("%s", " ".join(str(error).split()))  # noqa: TRY400 - the message is the whole story
         sys.exit(1)

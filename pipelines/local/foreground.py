@@ -9,12 +9,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from types import FrameType
 
 from pipelines.errors import ExecutionError
-from pipelines.local.launch import Exit, Task, build_environment, map_path
+from pipelines.local.launch import Exit, Task, build_command, build_environment, dying_with_parent
+from pipelines.local.orphans import end_processes
 
 GRACE = 5.0
 """Seconds from the end that was asked for to the one that cannot be refused."""
@@ -32,15 +32,17 @@ def run(task: Task, own_interrupts: bool = False) -> Exit:
         ExecutionError: the command cannot be started.
         KeyboardInterrupt: it was interrupted, also by TERM or HUP.
     """
-    command = [map_path(part, task.root) for part in task.command]
-    command[0] = sys.executable if command[0] in ("python", "python3") else command[0]
     grouped = not os.isatty(0)
     kept = {name: os.environ[name] for name in TERMINAL if name in os.environ}
     environment = {**kept, **build_environment(task, os.environ)}
+    command = build_command(task, environment.get("PATH"))
     with _interruptible(leave_ctrl_c=own_interrupts and not grouped):
         try:
             process = subprocess.Popen(  # noqa: S603 - the command is the definition's, which the user runs
-                command, cwd=task.home, env=environment, process_group=0 if grouped else None
+                [*dying_with_parent(), *command],
+                cwd=task.home,
+                env=environment,
+                process_group=0 if grouped else None,
             )
         except OSError as error:
             raise ExecutionError(f"AlgorithmError: cannot start {command[0]!r}: {error.strerror}") from error
@@ -51,6 +53,7 @@ def run(task: Task, own_interrupts: bool = False) -> Exit:
             raise
         finally:
             _signal(process, signal.SIGKILL, grouped)
+            end_processes(task.root)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pipelines.local.history import read_past
 from pipelines.local.job import Job
 from pipelines.local.jobconfig import write_config
 from pipelines.local.launch import Exit, Task
+from pipelines.local.orphans import find_processes
 from pipelines.local.record import SUCCEEDED, StepRecord
 from pipelines.local.schedule import Graph, build_graph, core_shares
 from pipelines.local.staging import Objects, find_objects, inside, read_json, stage_inputs
@@ -104,10 +105,12 @@ def replay(workspace: Workspace, recorded: Recorded, run: Run) -> Replayed:
     """Run a step in a folder of its own, one host after another, and compare what it wrote.
 
     Raises:
-        ExecutionError: an input is not there any more, or there is no room for it.
+        ExecutionError: an input is not there any more, there is no room for it, or it is being run already.
     """
     folder = workspace.root / FOLDER / recorded.execution_id / recorded.step.name
     objects = find_objects(recorded.job, workspace)
+    if find_processes(folder / "opt" / "ml"):
+        raise ExecutionError(f"{folder}: the step is being run there in another terminal; end it there first")
     shutil.rmtree(folder, ignore_errors=True)
     check_room(workspace.root, sum(o.path.stat().st_size for found in objects.values() for o in found))
     hosts = [f"algo-{n + 1}" for n in range(recorded.job.instances)]

@@ -72,7 +72,7 @@ class Bench:
     def _execute(self, step: dict[str, Any]) -> None:
         world = World(Workspace(self.root), ProcessLauncher(grace=0.5), lambda name, event: {})
         execute(Request("run-1", definition(step), {}), world, lambda event: None)
-        origin(execution="run-1").save(self.root / "executions/run-1")
+        (self.root / "executions/run-1/request.json").write_text(origin(execution="run-1").to_json())
 
     def command(self, *arguments: str) -> list[str]:
         common = ["--local", "--workspace", str(self.root), "--only", "Work"]

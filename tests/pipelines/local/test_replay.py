@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,20 @@ def test_a_step_whose_inputs_are_gone_says_so(lab: Lab) -> None:
 def test_inputs_that_the_disk_has_no_room_for_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ExecutionError, match=r"1,000,000,000,000 MB are to be copied, [\d,]+ MB are free; make room"):
         replay.check_room(tmp_path, 10**18)
+
+
+def test_a_step_that_is_being_run_in_another_terminal_is_left_alone(lab: Lab) -> None:
+    lab.run(chain())
+    replayed(lab, "Second")
+    root = lab.root / "debug/run-1/Second/opt/ml"
+    command = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, env={"ML_ROOT": str(root)}, stderr=subprocess.DEVNULL),
+        pytest.raises(ExecutionError, match="is being run there in another terminal"),
+    ):
+        replayed(lab, "Second")
+
+    assert root.is_dir()
 
 
 def test_an_output_uri_of_the_execution_itself_is_computed_as_it_was(lab: Lab) -> None:
