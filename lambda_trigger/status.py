@@ -107,6 +107,7 @@ def _write_mail(ports: Ports, change: Change) -> Mail:
         stopped=failures.stopped_steps(steps),
         reason=execution.reason,
         commands=_commands(ports, change, failed),
+        debug=_debug(ports, change, steps),
     )
     return mails.failed(_describe_run(ports, change, timezone, execution), ending)
 
@@ -150,6 +151,12 @@ def _find_job(ports: Ports, name: str) -> Job:
     except PortError as error:
         log.warning("why %s failed cannot be read: %s", name, error)
         return Job(name, "")
+
+
+def _debug(ports: Ports, change: Change, steps: Sequence[Step]) -> str:
+    """Return the command that brings the inputs of the first job that failed to somebody's machine."""
+    step = next((step.name for step in failures.failed_steps(steps) if step.job), "")
+    return ports.command("run", f"--fetch {change.id} --only {step}") if step else ""
 
 
 def _commands(ports: Ports, change: Change, failed: Sequence[FailedStep]) -> list[str]:

@@ -63,9 +63,13 @@ def stop(call: Call) -> int:
 def fetch(call: Call) -> int:
     """Copy report, summary and predictions of an execution into a folder."""
     desk, found = call.desk, find(call)
-    uri = aws_results.published(desk, executions.list_steps(desk.cloud, found.arn))
+    steps = executions.list_steps(desk.cloud, found.arn)
+    uri = aws_results.published(desk, steps)
     if uri is None:
-        raise ExecutionError(f"--fetch {found.id}: it is {found.status} and has published no predictions")
+        failed = [step for step in steps if step.status == executions.FAILED]
+        command = aws_results.debug_command(desk, found, failed)
+        more = f"; bring the inputs of the step that failed here with: {command}" if command else ""
+        raise ExecutionError(f"--fetch {found.id}: it is {found.status} and has published no predictions{more}")
     bucket, _, key = uri.removeprefix("s3://").partition("/")
 
     def fill(folder: Path) -> Mapping[str, int]:

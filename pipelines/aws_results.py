@@ -40,7 +40,14 @@ def collect(desk: Desk, ended: Ended) -> Result:
         logs=tuple(link for link in map(desk.log_link, failed) if link),
         steps={step.name: _step(desk, step) for step in steps},
         link=desk.execution_link(execution.id),
+        debug=debug_command(desk, execution, failed),
     )
+
+
+def debug_command(desk: Desk, execution: Execution, failed: Iterable[StepState]) -> str | None:
+    """Return the command that brings the inputs of the first job that failed here, to run it; None without one."""
+    step = next((step.name for step in failed if step.job), None)
+    return desk.say_run(f"--fetch {execution.id} --only {step}") if step else None
 
 
 def published(desk: Desk, steps: Iterable[StepState]) -> str | None:

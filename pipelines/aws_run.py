@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from pipelines import aws_executions, parameters, results, selection, usage
+from pipelines import aws_executions, parameters, results, selection, step_inputs, usage
 from pipelines.aws import executions, objects
 from pipelines.aws.executions import Execution, Start
 from pipelines.aws_executions import RECENT, Call, find, follow, say_follow
@@ -108,6 +108,7 @@ _ACTIONS: Mapping[str, Callable[[Call], int]] = {
     usage.LIST: aws_executions.show_list,
     usage.STOP: aws_executions.stop,
     usage.FETCH: aws_executions.fetch,
+    usage.FETCH_INPUTS: step_inputs.fetch,
 }
 
 

@@ -56,6 +56,9 @@ def _recall(arguments: argparse.Namespace, asked: Asked, workspace: Workspace) -
     """Return the step as it was recorded, and the options that a command in a message needs."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     name = local_executions.find(workspace.root, asked).rpartition("/")[2]
+    if replay.has_fetched(workspace, name):
+        hint = say_options(arguments.config, arguments.env, arguments.workspace)
+        return replay.recall_fetched(workspace, name, arguments.only, cores), hint
     origin, definition = local_executions.read(workspace.root, name)
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     return replay.recall(workspace, name, definition, arguments.only, cores), hint

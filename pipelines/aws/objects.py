@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ _THERE = frozenset({"PreconditionFailed", "412"})
 _CONFLICT = frozenset({"ConditionalRequestConflict", "409"})
 """Somebody else writes or removes the same key right now; S3 asks to try again."""
 _TRIES = 3
+_PIECE = 1 << 20
+"""Bytes of a download that are in memory at once."""
 _AT_ONCE = 1000
 """Objects that one request removes."""
 
@@ -117,16 +118,19 @@ def download_prefix(cloud: Cloud, bucket: str, prefix: str, folder: Path) -> tup
             continue
         if ".." in Path(name).parts:
             raise AwsError(f"s3://{bucket}/{item.key}: the key would be written outside {folder}; rename it")
-        files.append(_download(cloud, bucket, item.key, folder / name))
+        files.append(download_object(cloud, bucket, item.key, folder / name))
     return tuple(files)
 
 
-def _download(cloud: Cloud, bucket: str, key: str, target: Path) -> Path:
-    """Stream an object into a file, which appears when it is whole."""
+def download_object(cloud: Cloud, bucket: str, key: str, target: Path, report: Callable[[int], object] = int) -> Path:
+    """Stream an object into a file, which appears when it is whole; `report` gets the bytes of every piece."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with translated(f"s3://{bucket}/{key} cannot be read"), part.open("wb") as file:
-        shutil.copyfileobj(cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"], file)
+        body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        while piece := body.read(_PIECE):
+            file.write(piece)
+            report(len(piece))
     return part.replace(target)
 
 

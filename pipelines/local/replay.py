@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pipelines.errors import ExecutionError, nearest
 from pipelines.local import values
+from pipelines.local.document import parse
+from pipelines.local.durable import write_atomically
 from pipelines.local.failure import explain_exit
 from pipelines.local.history import read_past
 from pipelines.local.job import Job
@@ -27,6 +29,8 @@ from pipelines.local.step import PROCESSING, Definition, Step
 from pipelines.local.workspace import Workspace, list_files
 
 FOLDER = "debug"
+FETCHED = "fetched"
+"""Folder of an execution that holds the jobs that were brought here from AWS."""
 ROOM = 1.1
 """What the inputs need, and a little for what the step writes."""
 Run = Callable[[Task], Exit]
@@ -75,6 +79,35 @@ def recall(workspace: Workspace, execution_id: str, definition: Definition, name
     assert step.job is not None  # noqa: S101 - a Processing step that was parsed has a job
     threads = core_shares(graph, cores, past.parallelism or definition.parallelism)[name]
     return Recorded(execution_id, step, values.resolve_job(step.job, scope), threads, past.records.get(name))
+
+
+def save_fetched(workspace: Workspace, execution_id: str, step: str, text: str) -> None:
+    """Keep the job of a step that was brought here from elsewhere, as the definition of one step."""
+    write_atomically(workspace.execution(execution_id) / FETCHED / f"{step}.json", text, workspace.scratch)
+
+
+def has_fetched(workspace: Workspace, execution_id: str) -> bool:
+    """Tell whether an execution is one of which steps were brought here."""
+    return (workspace.execution(execution_id) / FETCHED).is_dir()
+
+
+def recall_fetched(workspace: Workspace, execution_id: str, name: str, cores: int) -> Recorded:
+    """Return a step's job that was brought here.
+
+    Raises:
+        ExecutionError: it was not.
+    """
+    folder = workspace.execution(execution_id) / FETCHED
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise ExecutionError(
+            f"--only {name}: of execution {execution_id} only {', '.join(known)} have been brought here"
+            f"{nearest(name, known)}; bring it with --fetch {execution_id} --only {name}"
+        )
+    (step,) = parse((folder / f"{name}.json").read_text(encoding="utf-8")).steps
+    assert step.job is not None  # noqa: S101 - a Processing step that was parsed has a job
+    scope = values.Scope({}, {}, {name: step}, {}, lambda uri: read_json(workspace, uri))
+    return Recorded(execution_id, step, values.resolve_job(step.job, scope), cores, None)
 
 
 def find_step(steps: Mapping[str, Step], name: str) -> Step:

@@ -38,6 +38,13 @@ OUTPUTS = {
     "TriggerFunctionName": "Flights-trigger",
     "EnvironmentName": "",
 }
+SHOW = """
+import os, pathlib
+root = pathlib.Path(os.environ["ML_ROOT"], "processing/input")
+print(sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()))
+print(os.environ["PARAMETER_Season"])
+"""
+"""What a failed job runs: it shows what it was given."""
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 
 
@@ -78,6 +85,12 @@ def definition(models: int = 1) -> dict[str, Any]:
             _processing(contract.POSTPROCESS, "predictions", names),
         ],
     }
+
+
+def job_input(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
+    """Return an input as the description of a job has it."""
+    source = {"S3Uri": uri, "LocalPath": f"{contract.INPUT_ROOT}/{name}", "S3DataType": kind, "S3InputMode": "File"}
+    return {"InputName": name, "AppManaged": False, "S3Input": {**source, "S3CompressionType": "None"}}
 
 
 @dataclass
@@ -175,6 +188,36 @@ class Operator:
         for name, text in files.items():
             self.aws.objects[ARTIFACTS, f"{folder}/{name}"] = text.encode()
 
+    def fail_job(self, arn: str, step: str = "Train-0", **changes: Any) -> None:
+        """Add a job that has failed, with inputs of every kind: code, settings, results, one object, raw files."""
+        run = f"Flights/executions/{arn.rpartition('/')[2]}"
+        files = {
+            "Flights/code/train/1/steps/train.py": "code",
+            "Flights/settings/train/1/settings.json": "{}",
+            f"{run}/train/0/part-0.parquet": "rows",
+            f"{run}/decide/decision.json": "{}",
+            "Flights/manifests/1/files.json": json.dumps([{"prefix": f"s3://{RAW}/day/"}, "train_1.csv"]),
+        }
+        self.aws.objects |= {(ARTIFACTS, key): text.encode() for key, text in files.items()}
+        inputs = [
+            job_input("code", f"s3://{ARTIFACTS}/Flights/code/train/1"),
+            job_input("settings", f"s3://{ARTIFACTS}/Flights/settings/train/1/"),
+            job_input("prepared", f"s3://{ARTIFACTS}/{run}/train/0"),
+            job_input("decision", f"s3://{ARTIFACTS}/{run}/decide/decision.json"),
+            job_input("raw", f"s3://{ARTIFACTS}/Flights/manifests/1/files.json", "ManifestFile"),
+        ]
+        target = {"S3Uri": f"s3://{ARTIFACTS}/{run}/model", "LocalPath": f"{contract.OUTPUT_ROOT}/model"}
+        outputs = [{"OutputName": "model", "S3Output": {**target, "S3UploadMode": "EndOfJob"}}]
+        request = {
+            "AppSpecification": {"ImageUri": "image", "ContainerEntrypoint": ["python3", "-c", SHOW]},
+            "Environment": {"PARAMETER_Season": "winter"},
+            "ProcessingInputs": inputs,
+            "ProcessingOutputConfig": {"Outputs": outputs},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "RoleArn": OUTPUTS["JobRoleArn"],
+        }
+        self.aws.add_job(arn, step, "Failed", ExitMessage="too few rows", **{**request, **changes})
+
     def judge(self, arn: str, verdicts: dict[str, Any]) -> None:
         """Add a Judge step with its verdicts."""
         key = f"Flights/executions/{arn.rpartition('/')[2]}/judge/verdicts.json"
@@ -218,9 +261,10 @@ def _run_actions(operator: Operator) -> list[Request]:
     record("--raw", raw)
     arn = aws.executions[-1]["PipelineExecutionArn"]
     record("--stop", "--last")
-    aws.add_job(arn, "Train-0", "Failed", ExitMessage="too few rows")
+    operator.fail_job(arn)
     aws.end_execution(arn, "Failed")
     record("--status", "--last")
+    record("--fetch", "--last", "--only", "Train-0", "--workspace", str(operator.root / "ws"))
     operator.while_asleep.append(lambda: operator.end(arn))
     record("--retry", "--last", "--follow")
     for options in (("--rerun", "--last"), ("--from", contract.POSTPROCESS, "--last")):

@@ -64,7 +64,9 @@ def test_a_failed_execution_is_mailed_with_step_segment_reason_log_and_command(w
         "  column 'delay' has 3 rows\n"
         f"  log: {CONSOLE}$252Faws$252Fsagemaker$252FProcessingJobs$3FlogStreamNameFilter$3D{job}\n\n"
         "Run it again with:\n"
-        "  python -m pipelines.run --env production --retry 000000000001\n"
+        "  python -m pipelines.run --env production --retry 000000000001\n\n"
+        "Debug the step with:\n"
+        f"  python -m pipelines.run --env production --fetch 000000000001 --only {step}\n"
     )
 
 
