@@ -63,6 +63,7 @@ def read_raw(settings: Settings, folder: Path, digests: Path, scratch: Path) -> 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such raw folder; give the folder with the raw files with --raw")
     chosen = _choose(settings, str(folder), _visible_keys(folder))
+    _check_readable(folder, [key for keys in chosen.values() for key in keys])
     cache = _Digests(digests)
     files = {role: tuple(cache.describe(folder, key) for key in chosen[role]) for role in chosen}
     cache.save(scratch)
@@ -101,15 +102,24 @@ def _choose(settings: Settings, place: str, keys: list[str]) -> dict[str, list[s
 
 
 def _visible_keys(folder: Path) -> list[str]:
-    """Return the keys of the files below a folder, without descending into what a dot hides."""
+    """Return the keys of the files below a folder that no dot hides; a link to a folder above is not followed."""
     keys: list[str] = []
     for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        above = {str(path.resolve()) for path in (Path(place), *Path(place).parents)}
+        folders[:] = [n for n in folders if not n.startswith(".") and str((Path(place) / n).resolve()) not in above]
         keys += [(Path(place) / name).relative_to(folder).as_posix() for name in files if not name.startswith(".")]
-    return sorted(key for key in keys if (folder / key).is_file())
+    return sorted(keys)
 
 
 def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], globs: dict[str, tuple[str, ...]]) -> None:
+    chosen_keys = sorted({key for role in chosen for key in chosen[role]})
+    problems = [
+        f"{folder}: the file name {key!a} holds control characters or is not UTF-8; rename the file"
+        for key in chosen_keys
+        if any(c < " " or "\ud800" <= c <= "\udfff" for c in key)
+    ]
+    if problems:
+        raise DataError(*problems)
     problems = [
         f"{folder}: no file matches data.{role} ({', '.join(globs[role])}); {_there(keys, globs[role])}"
         for role in chosen
@@ -121,6 +131,22 @@ def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], glo
     ]
     odd = {key for role in chosen for key in chosen[role] if Path(key).suffix.lower() not in (".csv", ".parquet")}
     problems += [f"{folder}/{key}: is neither .csv nor .parquet; convert it or narrow the glob" for key in sorted(odd)]
+    if problems:
+        raise DataError(*problems)
+
+
+def _check_readable(folder: Path, keys: Iterable[str]) -> None:
+    """Refuse what no step could read; to pass over it would be to train on fewer rows than are there."""
+    problems = [
+        f"{folder}/{key}: is no file, or a link to nothing; mend it, or take it away"
+        for key in keys
+        if not (folder / key).is_file()
+    ]
+    problems += [
+        f"{folder}/{key}: cannot be read (no permission); let this user read it, or take it away"
+        for key in keys
+        if (folder / key).is_file() and not os.access(folder / key, os.R_OK)
+    ]
     if problems:
         raise DataError(*problems)
 

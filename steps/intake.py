@@ -84,6 +84,7 @@ def check_columns(settings: Settings, files: Sequence[RawFile]) -> None:
     if settings.holdout.method != holdout.RANDOM and settings.holdout.column is None:
         problems.append(f"data.holdout.method is {settings.holdout.method}, but no column is given for it")
     problem.raise_all(problems)
+    problem.raise_files(loading.unsupported_columns(files, [settings.id] if settings.id in files[0].columns else []))
 
 
 def load(

@@ -262,11 +262,15 @@ def place_rows(connection: tables.Connection, placement: assignment.Placement, c
 
 
 def missing_columns(files: Sequence[RawFile], wanted: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a problem for each (column, what asks for it) that the files lack, with the nearest they have."""
+    """Return a problem for each (column, what asks for it) that the files lack, with the nearest they have.
+
+    Where all are lacking, the first line may be no header but cells, which are not shown.
+    """
     there = files[0].columns
+    has_header = any(column in there for column, _ in wanted)
     where = problem.name_list(file.key for file in files)
     return [
-        f"column {column!r} ({why}) is not in {where}; {problem.nearest(column, there)}"
+        f"column {column!r} ({why}) is not in {where}; {problem.nearest(column, there, has_header)}"
         for column, why in wanted
         if column not in there
     ]

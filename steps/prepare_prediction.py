@@ -79,7 +79,8 @@ def _check_columns(settings: Settings, trained: Schema, files: Sequence[RawFile]
     roles += [(settings.id, "data.id")]
     wanted = {column: why for column, why in reversed(roles)}
     problem.raise_all(loading.missing_columns(files, list(wanted.items())))
-    problem.raise_files(loading.unsupported_columns(files, [column.name for column in trained.columns]))
+    named = [settings.id, *(column.name for column in trained.columns)]
+    problem.raise_files(loading.unsupported_columns(files, named))
 
 
 def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data:

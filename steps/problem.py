@@ -14,6 +14,8 @@ from steps.job import StepError
 LISTED = 10
 """How many names a message lists before it says how many more there are."""
 LISTED_PROBLEMS = 25
+LONGEST = 80
+"""Characters of a name that a message shows: in a file without a header, a name may be anything."""
 
 
 class ProblemError(StepError):
@@ -60,14 +62,16 @@ def name_list(names: Iterable[str]) -> str:
     """Return names in quotes, the first few of them only."""
     names = list(names)
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(repr(name) for name in names[:LISTED]) + rest
+    return ", ".join(repr(name if len(name) <= LONGEST else f"{name[:LONGEST]}...") for name in names[:LISTED]) + rest
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a hint that names what is nearest to `name`, or else what there is."""
+def nearest(name: str, names: Iterable[str], listed: bool = True) -> str:
+    """Return a hint that names what is nearest to `name`, or else what there is, if it may be `listed`."""
     names = list(names)
     by_fold = {candidate.casefold(): candidate for candidate in names}
     close = difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.5)
     if close:
         return f"nearest: {name_list(by_fold[match] for match in close)}"
+    if not listed:
+        return f"line 1 has {len(names)} names and none of those asked for; is it the header, is data.delimiter right?"
     return f"there are: {name_list(names)}" if names else "there are none"

@@ -229,7 +229,7 @@ def _open(key: str, path: Path, delimiter: str) -> tuple[RawFile | None, list[st
     except pa.ArrowInvalid:
         return None, [f"file {key!r} is not a readable Parquet file"]
     except UnicodeDecodeError:
-        return None, [f"file {key!r} is not UTF-8: line 1; save it as UTF-8"]
+        return None, [_say_not_text(key, path)]
     except csv.Error:
         return None, [f"file {key!r} has broken quoting in its header, line 1"]
     found = _header_problems(key, columns)
@@ -254,6 +254,27 @@ def count_rows(path: Path, delimiter: str) -> int | None:
             stream.seek(0)
             rows = sum(1 for line in stream if line.strip())
     return max(0, rows - 1)
+
+
+_OTHER_FORMS = {
+    b"PAR1": "is Parquet by its content; name it .parquet",
+    b"\x1f\x8b": "is compressed with gzip; unpack it",
+    b"PK\x03\x04": "is a ZIP archive, such as an Excel workbook; save its table as CSV",
+}
+"""What is named .csv and is something else, by how it begins."""
+
+
+def _say_not_text(key: str, path: Path) -> str:
+    scan = _Utf8()
+    with path.open("rb") as stream:
+        first = stream.read(BLOCK)
+        for begins, problem_of_it in _OTHER_FORMS.items():
+            if first.startswith(begins):
+                return f"file {key!r} {problem_of_it}"
+        block = first
+        while block and scan.feed(block):
+            block = stream.read(BLOCK)
+    return f"file {key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"
 
 
 def _csv_columns(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
@@ -284,6 +305,8 @@ def _header_problems(key: str, names: Sequence[str]) -> list[str]:
     blank = [str(position) for position, name in enumerate(names, start=1) if not name.strip()]
     if blank:
         problems.append(f"file {key!r} has columns without a name at position {', '.join(blank[: problem.LISTED])}")
+    if any("\0" in name for name in names):
+        problems.append(f"file {key!r} holds NUL bytes in line 1: it is no text; save it as CSV in UTF-8")
     if contract.ROW in names:
         problems.append(f"file {key!r} has a column named {contract.ROW!r}, which is ours; rename it")
     return problems
@@ -297,5 +320,8 @@ def _differences(first: RawFile, other: RawFile) -> list[tuple[str, str]]:
     parts += [f"has {problem.name_list(extra)} besides"] if extra else []
     if not parts:
         return []
+    if len(extra) == len(other.columns):
+        text = f"file {other.key!r} has no column of {first.key!r}: is line 1 its header? Give all files the same"
+        return [(other.key, text)]
     text = f"file {other.key!r} differs from {first.key!r}: it {' and '.join(parts)}; give all files the same columns"
     return [(other.key, text)]

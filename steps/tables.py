@@ -115,6 +115,8 @@ def describe(file: RawFile, delimiter: str, message: str) -> str:
         return f"file {file.key!r}, {found}"
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"line {line.group(1)}" if line else "somewhere"
+    if "Maximum line size" in message:
+        return f"file {file.key!r}, {where}: longer than the 2 MB that a line may have; shorten its cells"
     if _mixes_line_ends(file.path):
         return f"file {file.key!r} mixes CRLF and LF line ends; save it with one kind"
     return f"file {file.key!r}, {where}: broken quoting or wrong number of fields; save it as RFC 4180 CSV"
