@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ from pipelines import (
 from pipelines.bundles import Bundle
 from pipelines.errors import DefinitionError, ExecutionError, SettingsError
 from pipelines.local import document
+from pipelines.local.cores import own_cores
 from pipelines.local.durable import write_atomically
 from pipelines.local.engine import Outcome, Request, World, execute
 from pipelines.local.history import DEFINITION_FILE
@@ -142,7 +142,7 @@ def _check_raw(arguments: argparse.Namespace, action: str, origin: Origin) -> No
 
 
 def _request(origin: Origin, definition: Definition, **more: Any) -> Request:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(own_cores())
     chosen = None if origin.selected is None else frozenset(origin.selected)
     return Request(
         execution_id=origin.execution,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from pipelines import local_executions, surroundings
 from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import foreground, replay
+from pipelines.local.cores import own_cores
 from pipelines.local.replay import Recorded, Replayed
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_command, say_options
@@ -54,7 +54,7 @@ def run_step(arguments: argparse.Namespace, asked: Asked) -> int:
 
 def _recall(arguments: argparse.Namespace, asked: Asked, workspace: Workspace) -> tuple[Recorded, str]:
     """Return the step as it was recorded, and the options that a command in a message needs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(own_cores())
     name = local_executions.find(workspace.root, asked).rpartition("/")[2]
     if replay.has_fetched(workspace, name):
         hint = say_options(arguments.config, arguments.env, arguments.workspace)

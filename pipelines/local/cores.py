@@ -9,11 +9,16 @@ import os
 import sys
 
 
+def own_cores() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
+
+
 class Cores:
     """The cores of one execution; only the engine's loop takes and returns them."""
 
     def __init__(self, count: int) -> None:
-        own = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
+        own = own_cores()
         # Asked for more than there are, the rest are numbers without a core: they count, but nothing is pinned to them.
         extra = range(max(own) + 1, max(own) + 1 + max(0, count - len(own)))
         self._free = [*own, *extra][: max(1, count)]

@@ -20,7 +20,7 @@ from steps import contract
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = """
-import os, pathlib, sys
+import os, pathlib, sys, time
 from steps import job, contract
 
 def main(argv):
@@ -198,8 +198,18 @@ def test_at_a_terminal_pdb_has_the_keyboard_and_ctrl_c_is_its_own(bench: Bench) 
     assert "Work of run-1: failed, exit code 1" in shown
 
 
-def at_terminal(command: list[str], keys: list[bytes]) -> tuple[int, str]:
-    """Run a command at a terminal of its own; press the next keys whenever pdb asks. Return exit code and screen."""
+def test_at_a_terminal_ctrl_c_ends_a_step(bench: Bench) -> None:
+    bench.record(f"pathlib.Path('{bench.root}/debug').exists() and [print('begun', flush=True), time.sleep(600)]")
+
+    code, shown = at_terminal(bench.command(), [b"\x03"], "begun")
+
+    assert code == 1
+    assert "KeyboardInterrupt" in shown
+    assert "Work of run-1: failed" not in shown
+
+
+def at_terminal(command: list[str], keys: list[bytes], prompt: str = "(Pdb) ") -> tuple[int, str]:
+    """Run a command at a terminal of its own; press the next keys at every prompt. Return exit code and screen."""
     ours, its = pty.openpty()
     own = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen(
@@ -212,7 +222,7 @@ def at_terminal(command: list[str], keys: list[bytes]) -> tuple[int, str]:
             shown += os.read(ours, 4096)
         except OSError:  # nobody holds the other end any more
             break
-        while asked < len(keys) and shown.count(b"(Pdb) ") > asked:
+        while asked < len(keys) and shown.count(prompt.encode()) > asked:
             os.write(ours, keys[asked])
             asked += 1
     os.close(ours)
