@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,7 @@ def is_alive(pid: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_at_a_terminal_pdb_has_the_keyboard_and_ctrl_c_is_its_own(bench: Bench) -> None:
     bench.record("[secret][7]")
 
@@ -198,6 +201,7 @@ def test_at_a_terminal_pdb_has_the_keyboard_and_ctrl_c_is_its_own(bench: Bench) 
     assert "Work of run-1: failed, exit code 1" in shown
 
 
+@pytest.mark.slow
 def test_at_a_terminal_ctrl_c_ends_a_step(bench: Bench) -> None:
     bench.record(f"pathlib.Path('{bench.root}/debug').exists() and [print('begun', flush=True), time.sleep(600)]")
 
@@ -208,25 +212,35 @@ def test_at_a_terminal_ctrl_c_ends_a_step(bench: Bench) -> None:
     assert "Work of run-1: failed" not in shown
 
 
-def at_terminal(command: list[str], keys: list[bytes], prompt: str = "(Pdb) ") -> tuple[int, str]:
-    """Run a command at a terminal of its own; press the next keys at every prompt. Return exit code and screen."""
+def at_terminal(command: list[str], keys: list[bytes], prompt: str = "(Pdb)") -> tuple[int, str]:
+    """Run a command at a terminal of its own; press the next keys when it waits. Return exit code and screen."""
     ours, its = pty.openpty()
     own = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", own, *command], cwd=ROOT, stdin=its, stdout=its, stderr=its, start_new_session=True
     )
     os.close(its)
-    shown, asked = b"", 0
-    while True:
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:  # nobody holds the other end any more
-            break
-        while asked < len(keys) and shown.count(prompt.encode()) > asked:
-            os.write(ours, keys[asked])
-            asked += 1
-    os.close(ours)
-    return process.wait(30), shown.decode(errors="replace")
+    try:
+        shown = press(ours, keys, prompt.encode())
+        return process.wait(30), shown.decode(errors="replace")
+    finally:
+        process.kill()
+        os.close(ours)
+
+
+def press(terminal: int, keys: list[bytes], prompt: bytes, patience: float = 60.0) -> bytes:
+    """Press the next keys each time the screen ends with the prompt and has been still for a moment."""
+    shown, left, until = b"", list(keys), time.monotonic() + patience
+    while time.monotonic() < until:
+        if select.select([terminal], [], [], 0.3)[0]:
+            try:
+                shown += os.read(terminal, 4096)
+            except OSError:  # nobody holds the other end any more
+                return shown
+        elif left and shown.rstrip().endswith(prompt):
+            os.write(terminal, left.pop(0))
+            shown += b"\n"  # what is echoed now is no prompt
+    raise AssertionError(f"still at work after {patience:g} s, {len(left)} keys not pressed: {shown!r}")
 
 
 def test_the_repositorys_code_runs_where_it_is_asked_for_and_differences_are_named(
