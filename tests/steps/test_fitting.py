@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from subprocess import run
@@ -40,6 +41,23 @@ def test_trouble_with_files_is_transient(tmp_path: Path) -> None:
     outcome = fitting.attempt(tmp_path)
     assert outcome.status == trial.TRANSIENT
     assert "FileNotFoundError" in outcome.reason
+
+
+def test_memory_that_runs_out_under_a_limit_is_transient(tmp_path: Path) -> None:
+    code = """
+import resource, sys, types
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+import steps
+from steps import fitting
+steps.learning = sys.modules["steps.learning"] = types.ModuleType("steps.learning")
+steps.learning.train = lambda request, folder: bytearray(4 << 30)
+fitting.main(sys.argv[1:])
+"""
+    fitting.write_request(tmp_path, request(tmp_path))
+    environment = trial.child_environment(os.environ, 1)
+    outcome = trial.run(tmp_path, trial.Guard(60, 60), environment, (sys.executable, "-c", code))
+    assert outcome.status == trial.TRANSIENT
+    assert outcome.reason.startswith("training met a MemoryError at")
 
 
 def test_the_parent_imports_nothing_heavy() -> None:
