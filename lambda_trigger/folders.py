@@ -176,7 +176,7 @@ class FolderRegistry:
     def groups(self, pipeline: str) -> tuple[ModelGroup, ...]:
         """Return the groups of a pipeline, by name."""
         with _as_registry_error(str(self.root)):
-            found = {path.parent.name: _read_json(path) for path in sorted(self.root.glob(f"*/{GROUP_FILE}"))}
+            found = {path.parent.name: _read_group(path) for path in sorted(self.root.glob(f"*/{GROUP_FILE}"))}
         return tuple(
             ModelGroup(name, pipeline, group["model"]) for name, group in found.items() if group["pipeline"] == pipeline
         )
@@ -185,7 +185,7 @@ class FolderRegistry:
         """Yield a group's packages, newest first."""
         with _as_registry_error(group):
             files = [path for path in (self.root / group).glob("*.json") if path.stem.isdecimal()]
-            found = [_parse_package(_read_json(path)) for path in files]
+            found = [_read_package(path) for path in files]
         newest_first = sorted(found, key=lambda package: (package.created, package.version), reverse=True)
         yield from (package for package in newest_first if status in (None, package.status))
 
@@ -202,7 +202,7 @@ class FolderRegistry:
     def set_status(self, package: ModelPackage, status: Status, metadata: Mapping[str, str]) -> None:
         """Write a version's file again with another status."""
         with _as_registry_error(package.group), lock_folder(self.root / package.group) as folder:
-            known = _parse_package(_read_json(folder / f"{package.version}.json"))
+            known = _read_package(folder / f"{package.version}.json")
             changed = replace(known, status=status, metadata={**known.metadata, **metadata})
             _write_package(folder, changed, self.scratch)
 
@@ -212,7 +212,7 @@ class FolderRegistry:
             (folder / f"{package.version}.json").unlink(missing_ok=True)
 
     def _write_version(self, folder: Path, package: NewPackage) -> ModelPackage:
-        group = _read_json(folder / GROUP_FILE)
+        group = _read_group(folder / GROUP_FILE)
         version = int(group["last_version"]) + 1
         write_atomically(folder / GROUP_FILE, contract.to_json({**group, "last_version": version}), self.scratch)
         made = ModelPackage(
@@ -303,8 +303,30 @@ def _as_registry_error(group: str) -> Iterator[None]:
         raise RegistryError(f"registry group {group}: {type(error).__name__}: {error}") from error
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _read_group(path: Path) -> Mapping[str, Any]:
+    """Return the content of a `group.json`.
+
+    Raises:
+        RegistryError: it is damaged.
+    """
+    with _as_damage(path):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            "pipeline": str(found["pipeline"]),
+            "model": str(found["model"]),
+            "last_version": int(found["last_version"]),
+        }
+
+
+@contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RegistryError(
+            f"registry group {path.parent.name}: {path} is damaged ({type(error).__name__}); bring it back from a "
+            "backup, or move it away to go on without it"
+        ) from error
 
 
 def _write_package(folder: Path, package: ModelPackage, scratch: Path) -> None:
@@ -312,5 +334,15 @@ def _write_package(folder: Path, package: ModelPackage, scratch: Path) -> None:
     write_atomically(folder / f"{package.version}.json", contract.to_json(document), scratch)
 
 
-def _parse_package(found: Mapping[str, Any]) -> ModelPackage:
-    return ModelPackage(**{**found, "created": datetime.fromisoformat(found["created"])})
+def _read_package(path: Path) -> ModelPackage:
+    """Return the package in a version's file.
+
+    Raises:
+        RegistryError: it is damaged.
+    """
+    with _as_damage(path):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        package = ModelPackage(**{**found, "created": datetime.fromisoformat(found["created"])})
+        if not isinstance(package.version, int) or not isinstance(package.metadata, dict):
+            raise TypeError("values of other types")
+        return package

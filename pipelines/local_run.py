@@ -214,6 +214,11 @@ def _workspace(root: Path) -> Workspace:
         raise SettingsError(
             f"--workspace {root}: cannot be made ({reason}); give a folder that can be written"
         ) from error
+    taken = [name for name in ("cache", "executions", "s3", "tmp") if (root / name).exists() > (root / name).is_dir()]
+    if taken:
+        raise SettingsError(
+            *(f"--workspace {root}: has a file where its folder {n} belongs; move it away" for n in taken)
+        )
     return local_executions.open_workspace(root)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,15 @@ class Origin:
     @classmethod
     def read(cls, folder: Path) -> Origin:
         """Return the origin of the execution in a folder; OSError, ValueError and TypeError tell that there is none."""
-        return cls(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
+        try:
+            found = cls(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        texts = (found.execution, found.pipeline, found.bucket, found.config, found.raw, found.environment or "")
+        if not all(isinstance(text, str) for text in texts) or not isinstance(found.parameters, dict):
+            raise TypeError("values of other types")
+        datetime.fromisoformat(found.started)
+        return found
 
     def again(self, execution: str, started: str, parameters: Mapping[str, Any], threshold: float | None) -> Origin:
         """Return the origin of another execution of the same configuration and data."""

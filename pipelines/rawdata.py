@@ -159,6 +159,10 @@ def _there(keys: list[str], globs: tuple[str, ...]) -> str:
     return f"there is {listed}" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def _is_digest(found: list[object]) -> bool:
+    return len(found) == 1 and isinstance(found[0], str)
+
+
 class _Digests:
     """sha256 of files, kept by path with size, time and inode."""
 
@@ -166,7 +170,7 @@ class _Digests:
         self.path = path
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             known = {}
         self.known: dict[str, list[object]] = known if isinstance(known, dict) else {}
 
@@ -176,7 +180,7 @@ class _Digests:
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
         entry = self.known.get(str(path))
-        if not isinstance(entry, list) or entry[:3] != stamp:
+        if not isinstance(entry, list) or entry[:3] != stamp or not _is_digest(entry[3:]):
             with path.open("rb") as file:
                 entry = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
             self.known[str(path)] = entry

@@ -128,20 +128,25 @@ def read_past(folder: Path) -> Past | None:
         ExecutionError: the log is damaged before its last line.
     """
     past: Past | None = None
-    for event in _events(folder / EVENTS_FILE):
-        past = _follow(past, event)
+    path = folder / EVENTS_FILE
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            past = _follow(past, _event(line))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ExecutionError(f"{path} is damaged in line {number}; start a new execution") from error
     return past
 
 
-def _events(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):  # what stands behind the last line end was cut off
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise ExecutionError(f"{path} is damaged in line {number}; start a new execution") from error
+def _lines(path: Path) -> list[bytes]:
+    """Return the lines of a log; what stands behind the last line end was cut off."""
+    return path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    event = json.loads(line)
+    if not isinstance(event["at"], int | float):
+        raise TypeError("no time")
+    return dict(event)
 
 
 def _follow(past: Past | None, event: Mapping[str, Any]) -> Past:
@@ -177,7 +182,10 @@ def _first(event: Mapping[str, Any]) -> Past:
 
 
 def _record(content: Mapping[str, Any]) -> StepRecord:
-    return StepRecord(**{**content, "files": tuple(FileRecord(**item) for item in content["files"])})
+    record = StepRecord(**{**content, "files": tuple(FileRecord(**item) for item in content["files"])})
+    if not all(isinstance(number, int | float) for number in (record.started, record.seconds)):
+        raise TypeError("no time")
+    return record
 
 
 def load(workspace: Workspace, execution_id: str) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ VALUE_LIMIT = 1024
 """Characters of a parameter's value or a Lambda output
 (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Parameter.html)."""
 _ARN = "arn:aws:sagemaker:local:000000000000:pipeline/"
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+"""What is a number in a text, as a marker has it too: Python would also read `1_000`, blanks and other digits."""
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
     "GreaterThan": operator.gt,
@@ -90,12 +94,16 @@ def parameter_values(definition: Definition, given: Mapping[str, object]) -> dic
 def _check_value(parameter: Parameter, value: object, converted: Scalar | None) -> list[str]:
     where = f"parameter {parameter.name!r}"
     if converted is None:
-        return [f"{where} is {value!r}, expected {parameter.type}"]
+        return [f"{where} is {_cut(repr(value))}, expected {parameter.type}"]
     if parameter.choices and converted not in parameter.choices:
-        return [f"{where} is {value!r}, expected one of {', '.join(map(str, parameter.choices))}"]
+        return [f"{where} is {_cut(repr(value))}, expected one of {', '.join(map(str, parameter.choices))}"]
     if len(as_text(converted)) > VALUE_LIMIT:
         return [f"{where} has {len(as_text(converted))} characters, at most {VALUE_LIMIT} are allowed"]
     return []
+
+
+def _cut(text: str, limit: int = 100) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def _convert(value: object, kind: str) -> Scalar | None:
@@ -110,6 +118,8 @@ def _convert(value: object, kind: str) -> Scalar | None:
 
 
 def _number(value: int | float | str, whole: bool) -> int | float | None:
+    if isinstance(value, str) and not (_WHOLE if whole else _DECIMAL).fullmatch(value):
+        return None
     try:
         if whole:
             return int(value) if not isinstance(value, float) else None
