@@ -31,7 +31,7 @@ def check(definition: Json) -> list[str]:
     listed = definition.get("Steps") or []
     steps = dict(_walk(listed, ()))
     found = [*_parameters(definition), *_names(listed)]
-    types = {parameter["Name"]: parameter["Type"] for parameter in definition.get("Parameters") or ()}
+    types = {parameter["Name"]: parameter.get("Type") or "String" for parameter in definition.get("Parameters") or ()}
     for step, branch in steps.values():
         found += _step(step, types)
         found += _references(step, branch, steps)

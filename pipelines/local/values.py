@@ -172,7 +172,7 @@ def _json_get(body: Mapping[str, Any], scope: Scope) -> Scalar:
     value = scope.read_json(uri)
     for part in parse_path(body["Path"]) or ():
         try:
-            value = value[part]
+            value = _item(value, part)
         except (KeyError, IndexError, TypeError):
             raise ExecutionError(f"{uri} has nothing at the path {body['Path']!r}") from None
     if not isinstance(value, str | int | float):
@@ -180,6 +180,12 @@ def _json_get(body: Mapping[str, Any], scope: Scope) -> Scalar:
     if isinstance(value, float) and not math.isfinite(value):  # json reads NaN, which JSON does not have
         raise ExecutionError(f"{uri} has {value} at the path {body['Path']!r}, expected a finite number")
     return value
+
+
+def _item(value: Any, part: str | int) -> Any:
+    if isinstance(value, str):
+        raise TypeError("a text has letters, but no items")
+    return value[part]
 
 
 def _property_uri(text: str, scope: Scope) -> str:
