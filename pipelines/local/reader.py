@@ -5,10 +5,12 @@ Pure. `document` and `job` are written on top of it; what a key means is theirs 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from pipelines.errors import nearest
+
+HUGE = 2**63
+"""No number of a definition is as large."""
 
 
 class Reader:
@@ -52,8 +54,8 @@ class Reader:
         if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
             self.note(f"{key} is {_kind(found)}, expected a number")
             return default
-        if found is not None and not math.isfinite(found):
-            self.note(f"{key} is infinite, expected a number")
+        if found is not None and not abs(found) < HUGE:
+            self.note(f"{key} is infinite or far too large, expected a number")
             return default
         return found
 

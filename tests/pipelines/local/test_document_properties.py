@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines import limits
@@ -36,6 +36,8 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
 PLACES = list(places(GOLDEN))
 
 
+@example([(("ParallelismConfiguration", "MaxParallelExecutionSteps"), 10**400)])
+@example([(("Parameters", 0, "Type"), ...)])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), JSON | st.just(...)), min_size=1, max_size=2))
 @settings(max_examples=120)
 def test_a_definition_changed_anywhere_is_read_or_refused(changes: list[tuple[tuple[str | int, ...], Any]]) -> None:
