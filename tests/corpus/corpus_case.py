@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ class Answer:
     shown: str
 
 
+@functools.cache
 def read_cases(kind: str) -> tuple[Case, ...]:
     """Return the cases of a kind; a key that no case has is an error."""
     entries = yaml.safe_load((ROOT / kind / "cases.yml").read_text(encoding="utf-8"))
