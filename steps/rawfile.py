@@ -24,6 +24,8 @@ from steps.contract import DataFile
 CSV_SUFFIX = ".csv"
 PARQUET_SUFFIX = ".parquet"
 BLOCK = 4 << 20
+UNREADABLE = (pa.ArrowException, OSError)
+"""What pyarrow raises on a damaged Parquet file, by where the damage is: an OSError where it is in the footer."""
 FIELD_LIMIT = 2**31 - 1
 """Longest cell that Python's csv module accepts when it reads headers."""
 
@@ -244,7 +246,7 @@ def count_rows(path: Path, delimiter: str) -> int | None:
     if is_parquet(path.name):
         try:
             return int(pq.read_metadata(path).num_rows)  # type: ignore[no-untyped-call]
-        except (pa.ArrowInvalid, OSError):
+        except UNREADABLE:
             return None
     csv.field_size_limit(FIELD_LIMIT)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
@@ -285,7 +287,10 @@ def _csv_columns(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
 
 
 def _parquet_columns(path: Path) -> tuple[list[str], list[str]]:
-    schema = pq.read_schema(path)  # type: ignore[no-untyped-call]
+    try:
+        schema = pq.read_schema(path)  # type: ignore[no-untyped-call]
+    except (*UNREADABLE, UnicodeDecodeError) as error:
+        raise pa.ArrowInvalid("damaged") from error
     return list(schema.names), [_stored(field.type) for field in schema]
 
 

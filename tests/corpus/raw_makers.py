@@ -52,6 +52,15 @@ def parquet_damaged_inside(raw: Path) -> None:
     (raw / "train.parquet").write_bytes(content)
 
 
+def parquet_damaged_footer(raw: Path) -> None:
+    _take_train(raw)
+    _parquet(raw / "train.parquet")
+    content = bytearray((raw / "train.parquet").read_bytes())
+    begins = len(content) - 8 - int.from_bytes(content[-8:-4], "little")  # its length stands before the last mark
+    content[begins : begins + 8] = b"\xff" * 8
+    (raw / "train.parquet").write_bytes(content)
+
+
 def parquet_of_nothing(raw: Path) -> None:
     _take_train(raw)
     (raw / "train.parquet").write_bytes(b"PAR1PAR1")
