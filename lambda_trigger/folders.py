@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from lambda_trigger.ports import (
+    APPROVED,
+    PENDING,
+    REJECTED,
     ModelGroup,
     ModelPackage,
     NewPackage,
@@ -213,7 +216,8 @@ class FolderRegistry:
 
     def _write_version(self, folder: Path, package: NewPackage) -> ModelPackage:
         group = _read_group(folder / GROUP_FILE)
-        version = int(group["last_version"]) + 1
+        there = (int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
+        version = max(group["last_version"], *there, 0) + 1  # a damaged count must write over no version
         write_atomically(folder / GROUP_FILE, contract.to_json({**group, "last_version": version}), self.scratch)
         made = ModelPackage(
             group=package.group,
@@ -322,7 +326,7 @@ def _read_group(path: Path) -> Mapping[str, Any]:
 def _as_damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RegistryError(
             f"registry group {path.parent.name}: {path} is damaged ({type(error).__name__}); bring it back from a "
             "backup, or move it away to go on without it"
@@ -343,6 +347,10 @@ def _read_package(path: Path) -> ModelPackage:
     with _as_damage(path):
         found = json.loads(path.read_text(encoding="utf-8"))
         package = ModelPackage(**{**found, "created": datetime.fromisoformat(found["created"])})
-        if not isinstance(package.version, int) or not isinstance(package.metadata, dict):
-            raise TypeError("values of other types")
+        texts = (package.artifact_uri, package.image_uri, package.sha256, package.arn, *package.metadata.values())
+        place = (package.group, f"{package.version}.json")
+        if not all(isinstance(text, str) for text in texts) or place != (path.parent.name, path.name):
+            raise TypeError("values of other types, or of another version")
+        if package.status not in (PENDING, APPROVED, REJECTED) or package.created.tzinfo is None:
+            raise ValueError("no such status, or no time zone")
         return package

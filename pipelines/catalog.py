@@ -6,6 +6,7 @@ model is the newest approved version of its segment.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,6 +246,7 @@ def loads_here(catalog: Catalog, package: ModelPackage) -> bool | None:
 def _number(text: str | None) -> float | None:
     """Return a figure of a package's metadata; people may have written anything there."""
     try:
-        return float(text) if text is not None else None
+        number = float(text) if text is not None else None
     except ValueError:
         return None
+    return number if number is None or math.isfinite(number) else None

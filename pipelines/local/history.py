@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import BrokenOffError, ExecutionError
+from pipelines.local.logline import parse_event, parse_record
 from pipelines.local.record import (
     CACHED,
     FAILED,
@@ -23,7 +24,6 @@ from pipelines.local.record import (
     STARTED,
     STOPPED,
     SUCCEEDED,
-    FileRecord,
     Outcome,
     Scalar,
     StepEvent,
@@ -131,7 +131,7 @@ def read_past(folder: Path) -> Past | None:
     path = folder / EVENTS_FILE
     for number, line in enumerate(_lines(path), start=1):
         try:
-            past = _follow(past, _event(line))
+            past = _follow(past, parse_event(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ExecutionError(f"{path} is damaged in line {number}; start a new execution") from error
     return past
@@ -140,13 +140,6 @@ def read_past(folder: Path) -> Past | None:
 def _lines(path: Path) -> list[bytes]:
     """Return the lines of a log; what stands behind the last line end was cut off."""
     return path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    event = json.loads(line)
-    if not isinstance(event["at"], int | float):
-        raise TypeError("no time")
-    return dict(event)
 
 
 def _follow(past: Past | None, event: Mapping[str, Any]) -> Past:
@@ -159,7 +152,7 @@ def _follow(past: Past | None, event: Mapping[str, Any]) -> Past:
     elif "execution" in event:
         changes = {"end": event["at"], "status": event["execution"]}
     elif event["status"] in _ENDED:
-        changes = {"records": {**past.records, event["step"]: _record(event["record"])}}
+        changes = {"records": {**past.records, event["step"]: parse_record(event["record"])}}
     else:
         changes = {"records": {name: record for name, record in past.records.items() if name != event["step"]}}
     return replace(past, **changes)
@@ -179,13 +172,6 @@ def _first(event: Mapping[str, Any]) -> Past:
         status=STARTED,
         records={},
     )
-
-
-def _record(content: Mapping[str, Any]) -> StepRecord:
-    record = StepRecord(**{**content, "files": tuple(FileRecord(**item) for item in content["files"])})
-    if not all(isinstance(number, int | float) for number in (record.started, record.seconds)):
-        raise TypeError("no time")
-    return record
 
 
 def load(workspace: Workspace, execution_id: str) -> Outcome:

@@ -118,3 +118,22 @@ def test_a_lock_is_given_back_when_its_holder_fails(tmp_path: Path) -> None:
 
     with lock_folder(tmp_path / "folder") as folder:
         assert folder.is_dir()
+
+
+def test_a_damaged_count_of_versions_writes_over_none(desk: Desk) -> None:
+    desk.ports.registry.ensure_group(GROUP)
+    desk.ports.registry.register(new_package(1))
+    path = desk.root / "registry" / GROUP.name / "group.json"
+    path.write_text(path.read_text().replace('"last_version": 1', '"last_version": 0'))
+
+    assert desk.ports.registry.register(new_package(2)).version == 2
+
+
+def test_a_version_that_lies_in_another_groups_folder_is_not_believed(desk: Desk) -> None:
+    desk.ports.registry.ensure_group(GROUP)
+    desk.ports.registry.register(new_package(1))
+    path = desk.root / "registry" / GROUP.name / "1.json"
+    path.write_text(path.read_text().replace('"group": "flights-EWR"', '"group": "flights-JFK"'))
+
+    with pytest.raises(RegistryError, match=r"flights-EWR: .*1\.json is damaged \(TypeError\)"):
+        list(desk.ports.registry.packages(GROUP.name))

@@ -320,3 +320,12 @@ def test_help_loads_nothing_heavy() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_mae_that_is_no_finite_number_is_shown_as_none(shop: Shop) -> None:
+    for figure in ("nan", "inf", "much"):
+        shop.version("EWR", mae=figure)
+
+    code, out, _ = shop.cli("list", "--json")
+
+    assert (code, [row["mae"] for row in json.loads(out)]) == (0, [None, None, None])
