@@ -9,7 +9,18 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.local.record import FileRecord, StepRecord
+from pipelines.local.record import (
+    CACHED,
+    EXECUTING,
+    FAILED,
+    SKIPPED,
+    STARTED,
+    STARTING,
+    STOPPED,
+    SUCCEEDED,
+    FileRecord,
+    StepRecord,
+)
 
 LATEST = 1e12
 """Seconds since the epoch that no clock shows."""
@@ -45,8 +56,9 @@ def _or_nothing(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
+_STATUS: Check = (STARTING, EXECUTING, SUCCEEDED, FAILED, SKIPPED, CACHED, STARTED, STOPPED).__contains__
 _EXECUTION: Mapping[str, Check] = {
-    "execution": _is_text,
+    "execution": _STATUS,
     "at": _is_number,
     "parameters": _is_scalars,
     "pipeline": _is_text,
@@ -54,9 +66,10 @@ _EXECUTION: Mapping[str, Check] = {
     "selected": _or_nothing(_is_list),
     "parallelism": _or_nothing(_is_number),
 }
-_STEP: Mapping[str, Check] = {"step": _is_text, "status": _is_text, "at": _is_number}
+_STEP: Mapping[str, Check] = {"step": _is_text, "status": _STATUS, "at": _is_number}
 _RECORD: Mapping[str, Check] = {
-    **dict.fromkeys(("name", "type", "status", "reason"), _is_text),
+    **dict.fromkeys(("name", "type", "reason"), _is_text),
+    "status": _STATUS,
     **dict.fromkeys(("started", "seconds"), _is_number),
     "cached": lambda value: isinstance(value, bool),
     "peak_memory_mb": _or_nothing(_is_number),
