@@ -13,7 +13,7 @@ KILLS := 100
 SEED := 0
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check chaos bench clean help install install-emulator check-infra containers test-containers smoke-aws
+.PHONY: demo test test-fast check chaos bench clean help install install-emulator check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ chaos: $(READY)  ## kill engines and steps of real runs at random moments, retry
 
 bench: $(READY)  ## measure the demo's steps against a plain script, in the same run
 	$(BIN)/python tests/bench.py
+
+soak: $(READY)  ## watch a folder through 60 writings of 50 run markers and two restarts; count what is lost or doubled
+	$(BIN)/python tests/end_to_end/watch_soak.py $(OPTIONS)
 
 clean:  ## remove the environment, the workspace and caches
 	rm -rf $(VENV) $(EMULATOR) $(INFRA) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -7,11 +7,10 @@ report. The engine gets the definition and nothing else; the Lambda code gets lo
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import secrets
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +18,8 @@ from typing import Any
 
 from pipelines import compile as compiling
 from pipelines import (
+    executable,
     failure,
-    limits,
     local_executions,
     models,
     parameters,
@@ -32,7 +31,7 @@ from pipelines import (
     usage,
 )
 from pipelines.bundles import Bundle
-from pipelines.errors import DefinitionError, ExecutionError, SettingsError
+from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import document
 from pipelines.local.cores import own_cores
 from pipelines.local.durable import write_atomically
@@ -44,9 +43,13 @@ from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import Progress, open_progress
 from pipelines.rawdata import RawData, read_raw
+from pipelines.results import Result
 from pipelines.settings import Settings
 from pipelines.usage import Asked
 from steps import contract
+
+Choose = Callable[[Definition, Settings], Mapping[str, str]]
+Display = Callable[[Definition, str], AbstractContextManager[Progress]]
 
 
 def run(asked: Asked, arguments: argparse.Namespace) -> int:
@@ -66,24 +69,44 @@ def run(asked: Asked, arguments: argparse.Namespace) -> int:
 
 def start(arguments: argparse.Namespace) -> int:
     """Start a new execution and follow it to its end; return the exit code."""
+    return _show(arguments, start_execution(arguments, _execution_id()))
+
+
+def start_execution(
+    arguments: argparse.Namespace, execution: str, choose: Choose | None = None, display: Display = open_progress
+) -> Result:
+    """Start an execution of a raw folder under an ID, and follow it to its end.
+
+    Args:
+        arguments: the command line; `raw` is the folder.
+        execution: the ID, which no execution has yet.
+        choose: gives values of parameters besides those of `--set`, once it is known which there are.
+        display: opens what shows the execution while it runs.
+    """
     config, folder, workspace = _open(arguments)
     raw = _read_raw(config, folder, workspace)
-    definition, bundles = _definition(config, arguments.config, folder, arguments.definition)
-    given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
+    definition, bundles = executable.choose_definition(config, arguments.config, folder, arguments.definition)
+    own = {**parameters.read_own(arguments.overrides), **(choose(definition, config) if choose else {})}
+    given = {**own, contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
     _store(workspace, config, bundles, raw.manifests)
-    origin = _origin(arguments, config, folder, found)
+    origin = replace(_origin(arguments, config, folder, found), execution=execution)
     more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism}
-    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
+    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace, display)
 
 
 def retry(arguments: argparse.Namespace, asked: Asked) -> int:
     """Go on with a failed execution, repeating nothing that succeeded; return the exit code."""
+    return _show(arguments, resume_execution(arguments, asked))
+
+
+def resume_execution(arguments: argparse.Namespace, asked: Asked, display: Display = open_progress) -> Result:
+    """Go on with an execution that failed or was cut off, and follow it to its end."""
     workspace = _workspace(arguments.workspace)
     origin, definition = _recorded(workspace, asked)
     _check_raw(arguments, asked.action, origin)
     parameters.check_same(definition, origin.parameters, parameters.read_pairs(arguments.overrides))
-    return _carry_out(arguments, origin, _request(origin, definition, resume=True), workspace)
+    return _carry_out(arguments, origin, _request(origin, definition, resume=True), workspace, display)
 
 
 def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
@@ -98,12 +121,12 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
             f"--rerun {source.execution}: {' and '.join(changed)} cannot be had again, the files in {source.raw} have "
             "changed since; start a new execution with --raw"
         )
-    definition, bundles = _definition(config, Path(source.config), Path(source.raw), None)
+    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None)
     found = _again(arguments, definition, source, config)
     _store(workspace, config, bundles, raw.manifests)
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
     more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism}
-    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
+    return _show(arguments, _carry_out(arguments, origin, _request(origin, definition, **more), workspace))
 
 
 def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
@@ -116,14 +139,14 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     source, _ = _recorded(workspace, asked)
     _check_raw(arguments, asked.action, source)
     config = settings.load(Path(source.config), source.environment)
-    definition, bundles = _definition(config, Path(source.config), Path(source.raw), None)
+    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None)
     selected = selection.downstream(definition, arguments.from_step)
     found = _again(arguments, definition, source, config)
     _store(workspace, config, bundles, {})
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
     origin = replace(origin, source=source.execution, selected=tuple(sorted(selected)))
     more = {"use_cache": False, "parallelism": config.parallelism}
-    return _carry_out(arguments, origin, _request(origin, definition, **more), workspace)
+    return _show(arguments, _carry_out(arguments, origin, _request(origin, definition, **more), workspace))
 
 
 def _again(
@@ -195,8 +218,17 @@ def _open(arguments: argparse.Namespace) -> tuple[Settings, Path, Workspace]:
     folder = arguments.raw or config.data.raw
     if not folder:
         raise SettingsError(f"{arguments.config}: data.raw is not set; give the raw folder with --raw FOLDER")
-    _check_place(arguments.workspace, Path(folder))
-    return config, Path(folder), _workspace(arguments.workspace)
+    return config, Path(folder), open_beside(arguments.workspace, Path(folder))
+
+
+def open_beside(root: Path, folder: Path) -> Workspace:
+    """Return the workspace in a folder, made where needed.
+
+    Raises:
+        SettingsError: it lies in the folder of raw files, or cannot be made.
+    """
+    _check_place(root, folder)
+    return _workspace(root)
 
 
 def _check_place(root: Path, folder: Path) -> None:
@@ -224,56 +256,6 @@ def _workspace(root: Path) -> Workspace:
 
 def _read_raw(config: Settings, folder: Path, workspace: Workspace) -> RawData:
     return read_raw(config, folder, workspace.cache / "raw-digests.json", workspace.scratch)
-
-
-def _definition(config: Settings, path: Path, folder: Path, file: Path | None) -> tuple[Definition, tuple[Bundle, ...]]:
-    """Return the definition to execute, compiled or from a file, and the bundles it may refer to."""
-    given = None if file is None else _read_definition(file)
-    chosen = compiling.choose(config, path, str(folder), frozen=False)
-    if file is None or given is None:
-        compiled = compiling.compile_pipeline(config, chosen, local=True)
-        for warning in compiled.warnings:
-            print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-        return document.parse(compiled.text), compiled.bundles
-    bundles = _all_bundles(config, path, folder, chosen)
-    _check_bundles(given, bundles, file)
-    return given, bundles
-
-
-def _read_definition(file: Path) -> Definition:
-    """Return the definition in a file, before the data are looked at: what is wrong with it shows at once."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: cannot be read; give a file that pipelines.compile wrote") from error
-    definition = document.parse(text)
-    problems = limits.check(json.loads(text))  # what the service would refuse has no meaning here either
-    if problems:
-        raise DefinitionError(*problems)
-    return definition
-
-
-def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Path) -> None:
-    """Refuse a definition that refers to other code or settings than this repository and config make."""
-    known = {bundle.uri for bundle in bundles}
-    for step in definition.every_step():
-        for given in step.arguments.get("ProcessingInputs") or []:
-            uri = given["S3Input"]["S3Uri"]
-            if given["InputName"] in (contract.IN_CODE, contract.IN_SETTINGS) and str(uri) not in known:
-                raise SettingsError(
-                    f"{file}: step {step.name} refers to {given['InputName']} that this config and code do not make; "
-                    "compile it again with the same --config"
-                )
-
-
-def _all_bundles(
-    config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...]
-) -> tuple[Bundle, ...]:
-    """Return the bundles of every form in which this config compiles: with these data, frozen, and as locked."""
-    forms = {chosen, compiling.choose(config, path, str(folder), frozen=True)}
-    with contextlib.suppress(SettingsError):
-        forms.add(compiling.choose(config, path, None, frozen=True))
-    return tuple(bundle for form in forms for bundle in compiling.draw(config, form)[1])
 
 
 def _store(
@@ -329,16 +311,26 @@ def _recorded(workspace: Workspace, asked: Asked) -> tuple[Origin, Definition]:
     return local_executions.read(workspace.root, local_executions.find(workspace.root, asked))
 
 
-def _carry_out(arguments: argparse.Namespace, origin: Origin, request: Request, workspace: Workspace) -> int:
-    """Execute, mail a failure, and show the result; return the exit code."""
+def _carry_out(
+    arguments: argparse.Namespace,
+    origin: Origin,
+    request: Request,
+    workspace: Workspace,
+    display: Display = open_progress,
+) -> Result:
+    """Execute, mail a failure, and return the result."""
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     _write_down(origin, request, workspace)
-    with open_progress(request.definition, origin.execution) as progress:
+    with display(request.definition, origin.execution) as progress:
         world = surroundings.make_world(workspace, origin.pipeline, progress, hint, arguments.launcher)
         outcome = _execute(request, world, progress, hint)
         if outcome.status == "Failed":
             failure.mail_failure(world, request.definition, origin, outcome, hint)
-    result = results.collect(workspace, origin, outcome, hint)
+    return results.collect(workspace, origin, outcome, hint)
+
+
+def _show(arguments: argparse.Namespace, result: Result) -> int:
+    """Print a result; return the exit code."""
     sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result))
     return result.exit_code
 

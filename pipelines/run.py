@@ -27,6 +27,7 @@ EXAMPLES = """examples:
   python -m pipelines.run --local --retry 20261122-101500-3f9a      go on with a failed execution
   python -m pipelines.run --local --from PostProcess --of ID        run again from a step of an earlier execution
   python -m pipelines.run --local --only Train-EWR --debug          run one step of the newest alone, with pdb
+  python -m pipelines.run --local --config my.yml --watch inbox/    a run for every .run file dropped beside data
 
 exit codes: 0 Succeeded, 3 Degraded (some segments skipped), 1 Failed, 2 bad usage, config or data"""
 
@@ -105,6 +106,13 @@ def _add_actions(line: argparse.ArgumentParser) -> None:
         "an execution on AWS into the workspace, where --local --only runs it",
     )
     what.add_argument("--to", type=Path, metavar="DIR", help="where --fetch makes its folder (default: here)")
+    what.add_argument(
+        "--watch", metavar="FOLDER", help="serve every .run marker that is dropped below a folder (--local)"
+    )
+    what.add_argument(
+        "--settle", type=float, metavar="SECONDS", help="how long raw files must not change before --watch starts (2)"
+    )
+    what.add_argument("--once", action="store_true", help="end --watch when every marker that is there is served")
     what.add_argument("--last", action="store_true", help="the newest execution, in place of an ID: --retry --last")
 
 
@@ -141,8 +149,12 @@ def _say_no_room(error: OSError) -> str:
 
 
 def _run_local(asked: Asked, arguments: argparse.Namespace) -> int:
-    from pipelines import local_run
+    from pipelines import local_run, usage
 
+    if asked.action == usage.WATCH:
+        from pipelines.watch import command
+
+        return command.watch(arguments)
     return local_run.run(asked, arguments)
 
 

@@ -12,12 +12,13 @@ from pipelines.options import DEFAULT_WORKSPACE
 START, PLAN, VERSION, RETRY, FROM = "start", "--plan", "--print-version", "--retry", "--from"
 RERUN, STATUS, LIST, STOP, FETCH = "--rerun", "--status", "--list", "--stop", "--fetch"
 ONLY, FETCH_INPUTS = "--only", "--fetch ID --only"
+WATCH = "--watch"
 NEWEST = ""
 """Value of an option for an ID that was given without one."""
 
 _OPTIONS = (
     *("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher"),
-    *("--explain", "--debug", "--code"),
+    *("--explain", "--debug", "--code", "--settle", "--once"),
 )
 _LOCAL = {
     START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
@@ -31,6 +32,7 @@ _LOCAL = {
     STOP: (),
     FETCH: ("--to",),
     ONLY: ("--debug", "--code", "--launcher"),
+    WATCH: ("--set", "--json", "--no-cache", "--follow", "--launcher", "--settle", "--once"),
 }
 _AWS = {
     START: ("--raw", "--set", "--json", "--follow"),
@@ -44,11 +46,12 @@ _AWS = {
     FETCH: ("--to",),
     FETCH_INPUTS: ("--workspace",),
 }
-_GOES_WITH = {"--explain": PLAN, "--debug": ONLY, "--code": ONLY}
+_GOES_WITH = {"--explain": PLAN, "--debug": ONLY, "--code": ONLY, "--settle": WATCH, "--once": WATCH}
 """Options of one action alone."""
 _ELSEWHERE = {
     ONLY: "runs a step on this machine; bring its inputs here with --fetch ID --only STEP, then add --local",
     FETCH_INPUTS: "brings a step's inputs from AWS; with --local they are here, run it with --only STEP --of ID",
+    WATCH: "works on this machine only; add --local, or drop markers into the raw bucket, which deploying watches",
 }
 _NEWEST_UNLESS_NAMED = (STATUS, ONLY)
 
@@ -68,7 +71,7 @@ def read(arguments: argparse.Namespace) -> Asked:
         SettingsError: several actions, an ID that is missing or too much, or options that the action would ignore.
     """
     ids = _ids(arguments)
-    given = [*(flag for flag in (PLAN, VERSION, LIST) if _value(arguments, flag)), *ids]
+    given = [*(flag for flag in (PLAN, VERSION, LIST, WATCH) if _value(arguments, flag)), *ids]
     if len(given) > 1:
         raise SettingsError(f"{' and '.join(given)}: give one of them only")
     action = given[0] if given else START
@@ -118,14 +121,16 @@ def _about_options(arguments: argparse.Namespace, action: str) -> Iterator[str]:
     if local:
         yield f"{', '.join(local)}: is for runs on this machine; leave it out, or add --local"
     other = [flag for flag in ignored if flag not in local]
-    if other:
+    if other and action == WATCH:
+        yield f"{', '.join(other)}: would be ignored with {action}, where every marker's own folder is the raw folder"
+    elif other:
         what = "a new execution" if action == START else action
         yield f"{', '.join(other)}: would be ignored with {what}; leave it out, or start a new execution with it"
 
 
 def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
     value = _value(arguments, flag)
-    return value != DEFAULT_WORKSPACE if flag == "--workspace" else bool(value)
+    return value != DEFAULT_WORKSPACE if flag == "--workspace" else isinstance(value, float) or bool(value)
 
 
 def _value(arguments: argparse.Namespace, flag: str) -> object:

@@ -41,6 +41,7 @@ def read(line: str) -> Asked:
         ("--local --only S --of ID --code --workspace w", Asked("--only", "ID")),
         ("--fetch ID --only S --workspace w", Asked("--fetch ID --only", "ID")),
         ("--fetch --last --only S", Asked("--fetch ID --only")),
+        ("--local --watch d --settle 0 --once --json --set A=1 --no-cache --follow", Asked("--watch")),
     ],
 )
 def test_what_is_asked_for(line: str, expected: Asked) -> None:
@@ -71,6 +72,12 @@ def test_what_is_asked_for(line: str, expected: Asked) -> None:
         ("--local --status --follow", "--follow: would be ignored with --status"),
         ("--local --retry ID --no-cache", "--no-cache: would be ignored with --retry"),
         ("--local --from S --of ID --definition d", "--definition: would be ignored with --from"),
+        ("--watch d", "--watch: works on this machine only; add --local, or drop markers into the raw bucket"),
+        ("--local --watch d --list", "--list and --watch: give one of them only"),
+        ("--local --watch d --raw r", "--raw: would be ignored with --watch, where every marker's own folder"),
+        ("--local --watch d --last", "--last: stands in place of an ID"),
+        ("--local --settle 0", "--settle: goes with --watch; leave it out"),
+        ("--local --list --once", "--once: goes with --watch; leave it out"),
         ("--local --plan --no-cache", "--no-cache: would be ignored with --plan"),
         ("--local --only S --from S --of ID", "--only and --from: give one of them only"),
         ("--local --only S --of ID --last", "--only ID and --last: give one of them only"),

@@ -1,0 +1,73 @@
+"""The definition that an execution on this machine is of: compiled for its data, or read from a file and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+from pipelines import compile as compiling
+from pipelines import limits, models
+from pipelines.bundles import Bundle
+from pipelines.errors import DefinitionError, SettingsError
+from pipelines.local import document
+from pipelines.local.step import Definition
+from pipelines.settings import Settings
+from steps import contract
+
+
+def choose_definition(
+    config: Settings, path: Path, folder: Path, file: Path | None
+) -> tuple[Definition, tuple[Bundle, ...]]:
+    """Return the definition to execute, compiled or from a file, and the bundles it may refer to.
+
+    Raises:
+        PipelineError: it cannot be compiled or read, or does not fit this config and code.
+    """
+    given = None if file is None else _read_definition(file)
+    chosen = compiling.choose(config, path, str(folder), frozen=False)
+    if file is None or given is None:
+        compiled = compiling.compile_pipeline(config, chosen, local=True)
+        for warning in compiled.warnings:
+            print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+        return document.parse(compiled.text), compiled.bundles
+    bundles = _all_bundles(config, path, folder, chosen)
+    _check_bundles(given, bundles, file)
+    return given, bundles
+
+
+def _read_definition(file: Path) -> Definition:
+    """Return the definition in a file, before the data are looked at: what is wrong with it shows at once."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read; give a file that pipelines.compile wrote") from error
+    definition = document.parse(text)
+    problems = limits.check(json.loads(text))  # what the service would refuse has no meaning here either
+    if problems:
+        raise DefinitionError(*problems)
+    return definition
+
+
+def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Path) -> None:
+    """Refuse a definition that refers to other code or settings than this repository and config make."""
+    known = {bundle.uri for bundle in bundles}
+    for step in definition.every_step():
+        for given in step.arguments.get("ProcessingInputs") or []:
+            uri = given["S3Input"]["S3Uri"]
+            if given["InputName"] in (contract.IN_CODE, contract.IN_SETTINGS) and str(uri) not in known:
+                raise SettingsError(
+                    f"{file}: step {step.name} refers to {given['InputName']} that this config and code do not make; "
+                    "compile it again with the same --config"
+                )
+
+
+def _all_bundles(
+    config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...]
+) -> tuple[Bundle, ...]:
+    """Return the bundles of every form in which this config compiles: with these data, frozen, and as locked."""
+    forms = {chosen, compiling.choose(config, path, str(folder), frozen=True)}
+    with contextlib.suppress(SettingsError):
+        forms.add(compiling.choose(config, path, None, frozen=True))
+    return tuple(bundle for form in forms for bundle in compiling.draw(config, form)[1])
