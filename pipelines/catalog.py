@@ -67,7 +67,7 @@ def catalog_of(settings: Settings, ports: Ports, pipeline_uri: str, here: Versio
 def list_versions(catalog: Catalog) -> list[dict[str, Any]]:
     """Return one row per registered version, newest first within a model; `version` is None for a model without."""
     rows = []
-    for group in _groups(catalog):
+    for group in groups(catalog):
         packages = list(catalog.ports.registry.packages(group.name))
         rows += [_row(catalog, group, package) for package in packages] or [_row(catalog, group, None)]
     return rows
@@ -102,13 +102,11 @@ def register(catalog: Catalog, model: str, artifact: str, *, pending: bool = Fal
     Raises:
         RegistryError: the artifact cannot be read or is none of ours, or the config has no such model.
     """
-    group = _find_group(catalog, model, may_be_new=True)
-    objects, registry = catalog.ports.objects, catalog.ports.registry
+    group = find_group(catalog, model, may_be_new=True)
+    registry = catalog.ports.registry
     with tempfile.TemporaryDirectory() as folder:
         found = take(_fetch(catalog, artifact, Path(folder)), Path(folder), artifact)
-        target = f"{catalog.prefix}/{_slug(catalog, group)}/{found.sha256}/{contract.MODEL_FILE}"
-        if not objects.exists(target):
-            objects.upload(found.path, target)
+        target = store(catalog, slug_of(catalog, group), found)
     registry.ensure_group(group)
     package = next((p for p in registry.packages(group.name) if p.sha256 == found.sha256), None)
     if package is None:
@@ -117,6 +115,13 @@ def register(catalog: Catalog, model: str, artifact: str, *, pending: bool = Fal
     trained_for = found.metadata["model"]
     foreign = () if trained_for == group.model else (f"note: it was trained for {trained_for!r}",)
     return Change(change.sentence, (*change.notes, *foreign))
+
+
+def store(catalog: Catalog, slug: str, found: Artifact) -> str:
+    """Copy a checked artifact to its place in the registry, over one that may be damaged; return its URI."""
+    target = f"{catalog.prefix}/{slug}/{found.sha256}/{contract.MODEL_FILE}"
+    catalog.ports.objects.upload(found.path, target)
+    return target
 
 
 def _fetch(catalog: Catalog, artifact: str, folder: Path) -> Path:
@@ -153,7 +158,7 @@ def _approve(catalog: Catalog, group: ModelGroup, package: ModelPackage) -> Chan
     if serving is None or serving.version == package.version:
         return Change(sentence, ("it serves where the gate turns a fresh model down",))
     newer = f"version {serving.version} is approved too and newer, so it serves; to serve version {package.version}:"
-    name = quote_argument(group.model, _slug(catalog, group))
+    name = quote_argument(group.model, slug_of(catalog, group))
     return Change(sentence, (newer, "  " + catalog.ports.command("registry", f"reject {name} {serving.version}")))
 
 
@@ -166,7 +171,7 @@ def _serving(catalog: Catalog, group: ModelGroup) -> ModelPackage | None:
 
 
 def _find_package(catalog: Catalog, model: str, version: int | None) -> tuple[ModelGroup, ModelPackage]:
-    group = _find_group(catalog, model, may_be_new=False)
+    group = find_group(catalog, model)
     packages = list(catalog.ports.registry.packages(group.name))
     if not packages:
         raise RegistryError(
@@ -180,16 +185,20 @@ def _find_package(catalog: Catalog, model: str, version: int | None) -> tuple[Mo
     return group, found
 
 
-def _find_group(catalog: Catalog, model: str, *, may_be_new: bool) -> ModelGroup:
-    """Return the group of a model given by name or by slug."""
-    groups = _groups(catalog)
-    by_name = [group for group in groups if group.model == model]
-    by_slug = [group for group in groups if _slug(catalog, group) == model]
+def find_group(catalog: Catalog, model: str, *, may_be_new: bool = False) -> ModelGroup:
+    """Return the group of a model given by name or by slug.
+
+    Raises:
+        RegistryError: there is no such model.
+    """
+    known = groups(catalog)
+    by_name = [group for group in known if group.model == model]
+    by_slug = [group for group in known if slug_of(catalog, group) == model]
     if by_name or by_slug:
         return max(by_name or by_slug, key=lambda group: _newest(catalog, group))
     if may_be_new and not catalog.closed:
         return _group(catalog, model, contract.slugs([model], catalog.pipeline)[model])
-    names = [group.model for group in groups]
+    names = [group.model for group in known]
     shown = f"; there are: {', '.join(names[:20])}" if names else "; nothing is registered yet"
     raise RegistryError(f"no model is called {model!r}{nearest(model, names) or shown}")
 
@@ -200,7 +209,7 @@ def _newest(catalog: Catalog, group: ModelGroup) -> str:
     return newest.created.isoformat() if newest else ""
 
 
-def _groups(catalog: Catalog) -> list[ModelGroup]:
+def groups(catalog: Catalog) -> list[ModelGroup]:
     """Return the groups that exist and those of the models that the config names, by model."""
     known = {group.name: group for group in catalog.ports.registry.groups(catalog.pipeline)}
     registered = {group.model for group in known.values()}
@@ -215,19 +224,20 @@ def _group(catalog: Catalog, model: str, slug: str) -> ModelGroup:
     return ModelGroup(contract.group_name(catalog.pipeline, slug), catalog.pipeline, model)
 
 
-def _slug(catalog: Catalog, group: ModelGroup) -> str:
+def slug_of(catalog: Catalog, group: ModelGroup) -> str:
+    """Return the slug of a group's model."""
     return group.name.removeprefix(contract.group_name(catalog.pipeline, ""))
 
 
 def _row(catalog: Catalog, group: ModelGroup, package: ModelPackage | None) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
-    row |= {"model": group.model, "slug": _slug(catalog, group)}
+    row |= {"model": group.model, "slug": slug_of(catalog, group)}
     if package is not None:
         metadata = package.metadata
         row |= {
             "version": package.version,
             "status": package.status,
-            "mae": _number(metadata.get("mae")),
+            "mae": number(metadata.get("mae")),
             "autogluon_version": metadata.get("autogluon_version"),
             "python_version": metadata.get("python_version"),
             "loads_here": loads_here(catalog, package),
@@ -243,10 +253,10 @@ def loads_here(catalog: Catalog, package: ModelPackage) -> bool | None:
     return catalog.here.loads(trained) if catalog.here and trained else None
 
 
-def _number(text: str | None) -> float | None:
+def number(text: str | None) -> float | None:
     """Return a figure of a package's metadata; people may have written anything there."""
     try:
-        number = float(text) if text is not None else None
+        value = float(text) if text is not None else math.nan
     except ValueError:
         return None
-    return number if number is None or math.isfinite(number) else None
+    return value if math.isfinite(value) else None

@@ -36,6 +36,16 @@ class ModelSpec:
         globs = {"train": self.train and list(self.train), "predict": self.predict and list(self.predict)}
         return {"name": self.name, "slug": self.slug, "where": where, **globs, "pooled": self.pooled}
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> ModelSpec:
+        """Return the model that `to_json` wrote."""
+        where = {column: tuple(values) for column, values in found["where"].items()} if found["where"] else None
+        globs = {
+            "train": found["train"] and tuple(found["train"]),
+            "predict": found["predict"] and tuple(found["predict"]),
+        }
+        return cls(found["name"], found["slug"], where, **globs, pooled=found["pooled"])
+
 
 @dataclass(frozen=True)
 class Segment:

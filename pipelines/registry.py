@@ -1,4 +1,4 @@
-"""CLI of the registered default models: list, approve, reject, register (`python -m pipelines.registry ...`).
+"""CLI of the registered default models: list, approve, reject, register, refresh (`python -m pipelines.registry ...`).
 
 Parse, call one function of `pipelines.catalog`, print. Only `_open_local` and `_open_aws` know where the models are.
 """
@@ -21,23 +21,27 @@ from steps import contract
 if TYPE_CHECKING:
     from pipelines.catalog import Catalog
     from pipelines.desk import Outside
+    from pipelines.refresh import Refit, Refitted, Refreshed, Wanted
 
+DEFAULT_TOLERANCE = 0.05
 _COLUMNS = ("model", "version", "status", "mae", "autogluon_version", "loads_here", "created", "execution")
 
 
 def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
     """Run one command; return 0, or 2 where the arguments, the config or the registry do not allow it.
 
-    `outside` is AWS as tests have it.
+    1 is for models that could not be refreshed, or wait. `outside` is AWS as tests have it.
     """
     arguments = parser().parse_args(argv)
     try:
         _check(arguments)
-        _run(_open_local(arguments) if arguments.local else _open_aws(arguments, outside), arguments)
+        catalog, refit = _open_local(arguments) if arguments.local else _open_aws(arguments, outside)
+        return _refresh(catalog, refit, arguments) if arguments.command == "refresh" else _run(catalog, arguments)
     except (PipelineError, PortError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return 0
+    except KeyboardInterrupt:
+        return 1
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -46,16 +50,18 @@ def _check(arguments: argparse.Namespace) -> None:
         raise RegistryError("--workspace: is for models on this machine; leave it out, or add --local")
     if arguments.command == "register" and (arguments.artifact is None) == (arguments.model_data is None):
         raise RegistryError("register MODEL: give the artifact once, as ARTIFACT or with --model-data URI")
+    if arguments.command == "refresh" and (arguments.model is None) != arguments.all:
+        raise RegistryError("refresh: give a MODEL, or --all for every default that does not load here")
 
 
-def _run(catalog: Catalog, arguments: argparse.Namespace) -> None:
+def _run(catalog: Catalog, arguments: argparse.Namespace) -> int:
     from pipelines.catalog import approve, list_versions, register, reject
 
     match arguments.command:
         case "list":
             rows = list_versions(catalog)
             sys.stdout.write(contract.to_json(rows) if arguments.json else _format_rows(catalog, rows))
-            return
+            return 0
         case "approve":
             change = approve(catalog, arguments.model, arguments.version)
         case "reject":
@@ -64,10 +70,50 @@ def _run(catalog: Catalog, arguments: argparse.Namespace) -> None:
             artifact = arguments.artifact or arguments.model_data
             change = register(catalog, arguments.model, artifact, pending=arguments.pending)
     sys.stdout.write("".join(f"{line}\n" for line in (change.sentence, *change.notes)))
+    return 0
 
 
-def _open_local(arguments: argparse.Namespace) -> Catalog:
-    """Return the catalog of a workspace."""
+def _refresh(catalog: Catalog, refit: Refit, arguments: argparse.Namespace) -> int:
+    """Train the chosen models again, show what became of each; return 1 if one could not be refreshed, or waits."""
+    from pipelines.refresh import Rules, choose, refresh
+
+    wanted = choose(catalog, arguments.model)
+    rules = Rules(arguments.tolerance, arguments.pending)
+    rows = list(refresh(catalog, wanted, refit, rules))
+    if arguments.json:
+        sys.stdout.write(contract.to_json([row.to_json() for row in rows]))
+    elif rows:
+        sys.stdout.write(_format_refreshed(catalog, rows))
+    else:
+        sys.stdout.write("every default model loads here: there is nothing to refresh\n")
+    return int(any(row.version is None or (row.problem and not arguments.pending) for row in rows))
+
+
+def _format_refreshed(catalog: Catalog, rows: Sequence[Refreshed]) -> str:
+    from pipelines.refresh import approval
+
+    heading = ("MODEL", "VERSION", "OLD MAE", "NEW MAE", "DIFFERENCE", "LOADS HERE", "STATUS")
+    table = format_table([heading, *map(_cells, rows)], frozenset({2, 3, 4}))
+    notes = [f"{row.model}: {row.problem}" for row in rows if row.problem]
+    commands = [f"approve it with: {command}" for row in rows if (command := approval(catalog, row))]
+    return "".join(f"{line}\n" for line in (table, *notes, *commands))
+
+
+def _cells(row: Refreshed) -> tuple[str, ...]:
+    new = "-" if row.version is None else str(row.version)
+    return (
+        row.model,
+        f"{row.refreshed_from} -> {new}",
+        format_number(row.old_mae),
+        format_number(row.new_mae),
+        "-" if row.difference is None else f"{row.difference:+.1%}",
+        {True: "yes", False: "no", None: "-"}[row.loads_here],
+        row.status or "not refreshed",
+    )
+
+
+def _open_local(arguments: argparse.Namespace) -> tuple[Catalog, Refit]:
+    """Return the catalog of a workspace, and how its models are trained again."""
     from lambda_trigger.folders import local_ports
     from pipelines.account import resolve_account
     from pipelines.catalog import catalog_of
@@ -77,20 +123,33 @@ def _open_local(arguments: argparse.Namespace) -> Catalog:
 
     settings = load(arguments.config, arguments.env)
     resolve = Workspace(arguments.workspace, {}).path
-    ports = local_ports(
-        arguments.workspace, resolve, sys.stderr, say_options(arguments.config, arguments.env, arguments.workspace)
-    )
-    return catalog_of(settings, ports, resolve_account(settings).prefix, read_installed())
+    hint = say_options(arguments.config, arguments.env, arguments.workspace)
+    ports = local_ports(arguments.workspace, resolve, sys.stderr, hint)
+    catalog = catalog_of(settings, ports, resolve_account(settings).prefix, read_installed())
+
+    def refit(wanted: Wanted) -> Refitted:
+        from pipelines.local_refit import make
+
+        return make(catalog, settings, arguments.workspace, hint)(wanted)
+
+    return catalog, refit
 
 
-def _open_aws(arguments: argparse.Namespace, outside: Outside | None) -> Catalog:
-    """Return the catalog of a deployed pipeline."""
+def _open_aws(arguments: argparse.Namespace, outside: Outside | None) -> tuple[Catalog, Refit]:
+    """Return the catalog of a deployed pipeline, and how its models are trained again."""
     from pipelines.catalog import catalog_of
     from pipelines.desk import Outside, open_desk, open_ports
     from pipelines.versions import read_locked
 
     desk = open_desk(arguments.config, arguments.env, outside or Outside())
-    return catalog_of(desk.settings, open_ports(desk), desk.prefix, read_locked(desk.settings.images))
+    catalog = catalog_of(desk.settings, open_ports(desk), desk.prefix, read_locked(desk.settings.images))
+
+    def refit(wanted: Wanted) -> Refitted:
+        from pipelines.aws_refit import AwsRefit
+
+        return AwsRefit(catalog, desk)(wanted)
+
+    return catalog, refit
 
 
 def _format_rows(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -134,9 +193,37 @@ def parser() -> argparse.ArgumentParser:
     registering.add_argument("artifact", nargs="?", help="path or s3:// URI of a model.tar.gz")
     registering.add_argument("--model-data", metavar="URI", help="the same as ARTIFACT, by SageMaker's name for it")
     registering.add_argument("--pending", action="store_true", help="leave the approval for later")
-    for command in (listing, approving, rejecting, registering):
+    for command in (listing, approving, rejecting, registering, _add_refresh(commands)):
         _add_common(command, suppress=True)
     return line
+
+
+def _add_refresh(commands: Any) -> argparse.ArgumentParser:
+    refreshing: argparse.ArgumentParser = commands.add_parser(
+        "refresh",
+        help="train a default again with today's code and libraries, on the data it was trained on",
+        description="The new version is approved unless its MAE is worse than the tolerance allows. "
+        "Exit codes: 0 done, 1 a model could not be refreshed or waits for approval, 2 usage or config.",
+    )
+    refreshing.add_argument("model", nargs="?", help="the model's name or slug: its newest approved version")
+    refreshing.add_argument("--all", action="store_true", help="every default that does not load here")
+    refreshing.add_argument("--pending", action="store_true", help="leave the approval for later")
+    refreshing.add_argument(
+        "--tolerance",
+        type=_share,
+        default=DEFAULT_TOLERANCE,
+        metavar="SHARE",
+        help="by how much the MAE may be worse (default: %(default)s, which is 5 %%)",
+    )
+    refreshing.add_argument("--json", action="store_true", help="print JSON")
+    return refreshing
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more, such as 0.05 for 5 %")
+    return value
 
 
 def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:

@@ -242,7 +242,7 @@ def test_nothing_outside_the_steps_imports_a_step_but_the_contract(folder: str) 
     assert steps == set()
 
 
-WIRING = {"surroundings.py", "catalog.py", "registry.py", "desk.py", "rules.py"}
+WIRING = {"surroundings.py", "catalog.py", "registry.py", "refresh.py", "desk.py", "rules.py"}
 """The modules of the operator's side that connect Lambda code to a workspace or to an account."""
 
 

@@ -1,0 +1,120 @@
+"""Trains a registered model again on AWS: its Train step alone, as a selective execution of the deployed pipeline.
+
+What the step reads is what the execution that trained the version prepared; image, code and settings are those that
+are deployed. It is followed to its end, because what it leaves is registered afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipelines import following, parameters, refresh
+from pipelines.aws import executions, jobs
+from pipelines.aws.executions import Deployed, Execution, Start
+from pipelines.catalog import Catalog
+from pipelines.desk import Desk, open_pipeline
+from pipelines.errors import RegistryError, nearest
+from pipelines.following import POLL
+from pipelines.local import document
+from pipelines.local.step import Definition
+from pipelines.local.values import as_text
+from pipelines.progress import open_progress
+from pipelines.refresh import Refitted, Wanted
+from steps import contract
+
+
+@dataclass(frozen=True)
+class AwsRefit:
+    """Refit over the deployed pipeline."""
+
+    catalog: Catalog
+    desk: Desk
+
+    def __call__(self, wanted: Wanted) -> Refitted:
+        """Run the Train step of a version again, as deployed now.
+
+        Raises:
+            RegistryError: its data cannot be had again, the pipeline has no such step, or it did not train.
+            AwsError: the service refuses.
+        """
+        pipeline = open_pipeline(self.desk)
+        definition, step = document.parse(pipeline.definition), f"{contract.TRAIN}-{wanted.slug}"
+        image = _image_of(definition, step)
+        source = self._read_source(wanted, pipeline)
+        arn = self._start(definition, source, step)
+        outputs = self._follow(definition, arn, step)
+        return Refitted(
+            execution=arn.rpartition("/")[2],
+            evaluation_uri=f"{outputs[contract.OUT_EVALUATION].rstrip('/')}/{wanted.slug}/{contract.EVALUATION_FILE}",
+            artifact_uri=f"{outputs[contract.OUT_MODEL].rstrip('/')}/{wanted.slug}/{contract.MODEL_FILE}",
+            image_uri=image,
+        )
+
+    def _read_source(self, wanted: Wanted, pipeline: Deployed) -> Execution:
+        name, cloud = wanted.execution, self.desk.cloud
+        if name is None:
+            raise refresh.unrecorded(self.catalog, wanted, "it was registered by hand, without an execution")
+        found = executions.read_execution(cloud, f"{pipeline.arn}/execution/{name}")
+        if found is None:
+            raise refresh.unrecorded(self.catalog, wanted, f"execution {name} is not known any more")
+        prepared = read_outputs(self.desk, found.arn, contract.PREPARE_TRAINING).get(contract.OUT_TRAIN)
+        if not prepared or not self.desk.has(f"{prepared.rstrip('/')}/{wanted.slug}/{contract.STATUS_FILE}"):
+            gone = f"what {contract.PREPARE_TRAINING} made in execution {name} is gone"
+            raise refresh.unrecorded(self.catalog, wanted, gone)
+        return found
+
+    def _start(self, definition: Definition, source: Execution, step: str) -> str:
+        desk = self.desk
+        declared = {parameter.name for parameter in definition.parameters}
+        known = executions.read_parameters(desk.cloud, source.arn)
+        kept = {name: value for name, value in known.items() if name in declared}
+        values = parameters.check(definition, kept, desk.settings)
+        moment = datetime.fromtimestamp(desk.outside.clock(), UTC)
+        start = Start(
+            pipeline=desk.pipeline,
+            parameters={name: as_text(value) for name, value in values.items()},
+            token=desk.outside.make_token(),
+            name=f"refresh-{moment:%Y%m%d-%H%M%S}",
+            description=f"{step} again, on the data of {source.id}",
+            parallelism=desk.settings.parallelism,
+            source=source.arn,
+            selected=(step,),
+        )
+        return executions.start_execution(desk.cloud, start)
+
+    def _follow(self, definition: Definition, arn: str, step: str) -> Mapping[str, str]:
+        """Return the outputs of the step once its execution is over."""
+        execution = arn.rpartition("/")[2]
+        self.desk.outside.sleep(POLL)  # what was just asked for may not show yet
+        with open_progress(definition, execution) as progress:
+            ended = following.follow(self.desk, arn, [step], progress)
+        if ended.execution.status != executions.SUCCEEDED:
+            look = self.desk.say_run(f"--status {execution}")
+            raise RegistryError(
+                f"could not be trained again: execution {execution} is {ended.execution.status}; {look}"
+            )
+        return read_outputs(self.desk, arn, step)
+
+
+def _image_of(definition: Definition, step: str) -> str:
+    images = {
+        one.name: one.arguments.get("AppSpecification", {}).get("ImageUri", "") for one in definition.every_step()
+    }
+    if step not in images:
+        raise RegistryError(f"the deployed pipeline has no step {step}{nearest(step, images)}; deploy one that has it")
+    return str(images[step])
+
+
+def read_outputs(desk: Desk, arn: str, step: str) -> Mapping[str, str]:
+    """Return where a step of an execution has written, by output; nothing for one that did not succeed.
+
+    What was taken from another execution lies where that one wrote it.
+    """
+    found = next((s for s in executions.list_steps(desk.cloud, arn) if s.name == step), None)
+    if found is None or found.status != executions.SUCCEEDED:
+        return {}
+    if found.job is None:
+        return read_outputs(desk, found.source, step) if found.source else {}
+    return jobs.read_job(desk.cloud, found.job).outputs
