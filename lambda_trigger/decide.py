@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lambda_trigger import evaluation, settings, verdicts
@@ -65,7 +65,8 @@ class Choice:
 class Candidates:
     """What `choose` decides on; `fresh` has model URI and sha256 by slug, `defaults` those in need.
 
-    `unprepared` are the slugs of segments whose rows to predict could not be prepared: nobody can serve them.
+    `unprepared` are the slugs of segments whose rows to predict could not be prepared: nobody can serve them. `unfit`
+    tells by slug why a default that is approved cannot serve here.
     """
 
     found: Verdicts
@@ -76,6 +77,7 @@ class Candidates:
     image: str
     decision_uri: str
     unprepared: Collection[str] = ()
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
@@ -123,7 +125,7 @@ def choose(model: Model, candidates: Candidates) -> Choice:
         image = default.image_uri or candidates.image
         served = (default.artifact_uri, image, default.sha256, default.version, default.arn)
         return Choice(model.name, model.slug, contract.DEFAULT, why, *served)
-    reason = f"{why}; {NO_DEFAULT}" if has_rows else why
+    reason = f"{why}; {candidates.unfit.get(model.slug, NO_DEFAULT)}" if has_rows else why
     return Choice(model.name, model.slug, contract.SKIPPED, reason, candidates.decision_uri, candidates.image)
 
 
@@ -138,6 +140,14 @@ def find_default(registry: ModelRegistry, group: str, execution: str) -> ModelPa
         if not own and package.sha256:
             return package
     return None
+
+
+def why_unfit(package: ModelPackage, here: contract.Versions | None) -> str:
+    """Return why a default cannot serve where every predictor is loaded with the versions `here`, or nothing."""
+    trained = contract.Versions.of(package.metadata)
+    if here is None or trained is None or here.loads(trained):
+        return ""
+    return f"default v{package.version} was trained with {trained}, here is {here}; refresh it"
 
 
 def _is_fresh(verdict: Verdict, found: Verdicts, policy: str) -> bool:
@@ -158,15 +168,17 @@ def _collect(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], models
     unprepared = {slug for slug, status in prepared.items() if status.get("status") == contract.FAILED}
     rows = {slug: 0 if slug in unprepared else int(status["rows"]) for slug, status in prepared.items()}
     accepted = [model for model in models if found.of(model.slug).accepted]
+    defaults, unfit = _find_defaults(ports, chosen, models_in_need(chosen.models, found, policy, rows), event)
     return Candidates(
         found=found,
         policy=policy,
         rows=rows,
         fresh={model.slug: _fresh_model(objects, event, model) for model in accepted},
-        defaults=_find_defaults(ports, chosen, models_in_need(chosen.models, found, policy, rows), event),
+        defaults=defaults,
         image=str(event[contract.KEY_IMAGE]),
         decision_uri=join_uri(event[contract.KEY_OUTPUT], _slice_name(event), contract.DECISION_FILE),
         unprepared=unprepared,
+        unfit=unfit,
     )
 
 
@@ -196,36 +208,53 @@ def _fresh_model(objects: ObjectStore, event: Mapping[str, Scalar], model: Model
 
 def _find_defaults(
     ports: Ports, chosen: Settings, need: Sequence[Model], event: Mapping[str, Scalar]
-) -> dict[str, ModelPackage]:
+) -> tuple[dict[str, ModelPackage], dict[str, str]]:
+    """Return the defaults that can serve, and by slug why an approved one cannot."""
     execution = str(event[contract.KEY_EXECUTION])
     found = {m.slug: find_default(ports.registry, chosen.group(m).name, execution) for m in need}
-    missing = [model for model in need if found[model.slug] is None]
+    approved = {slug: package for slug, package in found.items() if package is not None}
+    unfit = {slug: why for slug, package in approved.items() if (why := why_unfit(package, ports.here))}
+    missing = [model for model in need if found[model.slug] is None or model.slug in unfit]
     if missing and chosen.on_missing_default == "fail":
         known = {m.slug for m in missing if any(ports.registry.packages(chosen.group(m).name))}
-        raise MissingDefaultError(_say_missing(ports, missing, known, execution))
-    return {slug: package for slug, package in found.items() if package is not None}
+        raise MissingDefaultError(_say_missing(ports, missing, _Known(known, unfit), execution))
+    return {slug: package for slug, package in approved.items() if slug not in unfit}, unfit
 
 
-def _say_missing(ports: Ports, missing: Sequence[Model], known: Collection[str], execution: str) -> str:
+@dataclass(frozen=True)
+class _Known:
+    """What there is of models whose default is missing: slugs with a version, and why an approved one cannot serve."""
+
+    registered: Collection[str]
+    unfit: Mapping[str, str]
+
+
+def _say_missing(ports: Ports, missing: Sequence[Model], known: _Known, execution: str) -> str:
     """Return the message: which segments, and for each the command that gives it a default.
 
-    Only those in `known` have a version to approve; the others need an artifact from elsewhere.
+    Only those that have a version can approve one; the others need an artifact from elsewhere.
     """
     names = ", ".join(model.name for model in missing)
-    commands = [_command_for(ports, model, model.slug in known) for model in missing]
     retry = ports.command("run", f"--retry {execution}")
+    unfit = [model for model in missing if model.slug in known.unfit]
+    only = " that loads here" if unfit else ""
     lines = [
-        f"{NO_DEFAULT} for {len(missing)} segment{'s' if len(missing) > 1 else ''}: {names}.",
-        "Approve a version of each (or register an artifact of your own: register MODEL ARTIFACT):",
-        *(f"  {line}" for line in commands),
+        f"{NO_DEFAULT}{only} for {len(missing)} segment{'s' if len(missing) > 1 else ''}: {names}.",
+        *(f"{model.name}: {known.unfit[model.slug]}." for model in unfit),
+        f"{'Refresh or approve' if unfit else 'Approve'} a version of each (or register an artifact of your own: "
+        "register MODEL ARTIFACT):",
+        *(f"  {_command_for(ports, model, known)}" for model in missing),
         "then start the run's failed steps again:",
         f"  {retry}",
     ]
     return "\n".join(lines)
 
 
-def _command_for(ports: Ports, model: Model, has_versions: bool) -> str:
+def _command_for(ports: Ports, model: Model, known: _Known) -> str:
     name = quote_argument(model.name, model.slug)
+    if model.slug in known.unfit:
+        return ports.command("registry", f"refresh {name}")
+    has_versions = model.slug in known.registered
     return ports.command("registry", f"approve {name}" if has_versions else f"register {name} MODEL.tar.gz")
 
 

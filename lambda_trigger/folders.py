@@ -52,7 +52,13 @@ class LocalContext:
     ports: Ports
 
 
-def local_ports(workspace: Path, resolve: Callable[[str], Path], console: TextIO, config_hint: str = "") -> Ports:
+def local_ports(
+    workspace: Path,
+    resolve: Callable[[str], Path],
+    console: TextIO,
+    config_hint: str = "",
+    here: contract.Versions | None = None,
+) -> Ports:
     """Return the ports of a workspace.
 
     Args:
@@ -60,6 +66,7 @@ def local_ports(workspace: Path, resolve: Callable[[str], Path], console: TextIO
         resolve: turns an `s3://` URI into the path that stands for it.
         console: where messages are shown.
         config_hint: options beside `--local` that a command in a message needs, such as `--config F`.
+        here: the versions with which steps run, None where they are not known.
     """
     scratch = workspace / SCRATCH_DIR
     return Ports(
@@ -68,6 +75,7 @@ def local_ports(workspace: Path, resolve: Callable[[str], Path], console: TextIO
         notifier=FolderNotifier(workspace / OUTBOX_DIR, console, scratch),
         clock=read_clock,
         flags=f"--local {config_hint}".strip(),
+        here=here,
     )
 
 

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from steps.contract import DataFile
+from steps.contract import DataFile, Versions
 
 Scalar = str | int | float | bool
 Status = Literal["PendingManualApproval", "Approved", "Rejected"]
@@ -263,7 +263,8 @@ class Ports:
     """All that a handler may touch. `flags` are the options that a command in a message needs (`--local`).
 
     `service` is None on one machine, where the local engine and not a Lambda function knows the executions; `pause`
-    waits for some seconds.
+    waits for some seconds. `here` are the versions with which every default is loaded; None on AWS, where a registered
+    version is loaded in its own image.
     """
 
     objects: ObjectStore
@@ -274,6 +275,7 @@ class Ports:
     service: Executions | None = None
     deployment: Deployment = Deployment()
     pause: Callable[[float], None] = time.sleep
+    here: Versions | None = None
 
     @property
     def executions(self) -> Executions:

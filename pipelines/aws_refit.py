@@ -87,15 +87,22 @@ class AwsRefit:
     def _follow(self, definition: Definition, arn: str, step: str) -> Mapping[str, str]:
         """Return the outputs of the step once its execution is over."""
         execution = arn.rpartition("/")[2]
+        look = self.desk.say_run(f"--status {execution}")
         self.desk.outside.sleep(POLL)  # what was just asked for may not show yet
         with open_progress(definition, execution) as progress:
-            ended = following.follow(self.desk, arn, [step], progress)
+            try:
+                ended = following.follow(self.desk, arn, [step], progress)
+            except KeyboardInterrupt:
+                progress.say(f"no longer followed: it goes on, but nothing of it will be registered; see {look}")
+                raise
         if ended.execution.status != executions.SUCCEEDED:
-            look = self.desk.say_run(f"--status {execution}")
             raise RegistryError(
-                f"could not be trained again: execution {execution} is {ended.execution.status}; {look}"
+                f"could not be trained again: execution {execution} is {ended.execution.status}; see {look}"
             )
-        return read_outputs(self.desk, arn, step)
+        outputs = read_outputs(self.desk, arn, step)
+        if not {contract.OUT_MODEL, contract.OUT_EVALUATION} <= set(outputs):
+            raise RegistryError(f"execution {execution} does not tell where {step} has written; see {look}")
+        return outputs
 
 
 def _image_of(definition: Definition, step: str) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from pipelines.bundles import Bundle
 from pipelines.catalog import Catalog
 from pipelines.errors import ExecutionError, RegistryError
 from pipelines.local import document, history
+from pipelines.local.durable import write_atomically
 from pipelines.local.engine import Request, execute
 from pipelines.local.record import SUCCEEDED, Outcome
 from pipelines.local.schedule import build_graph
 from pipelines.local.step import LAMBDA, Definition
 from pipelines.local.workspace import Workspace
 from pipelines.models import ModelSpec
-from pipelines.origin import Origin
+from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import open_progress
 from pipelines.refresh import Refitted, Wanted
 from pipelines.settings import Settings
@@ -116,12 +117,14 @@ class LocalRefit:
         now = datetime.now(UTC)
         execution = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         origin = source.origin.again(execution, now.isoformat(timespec="seconds"), values, results.threshold_of(values))
+        selected = select(definition, step, source.outcome)
+        origin = replace(origin, source=source.origin.execution, selected=tuple(sorted(selected)))
         request = Request(
             execution,
             definition,
             values,
-            source=source.origin.execution,
-            selected=select(definition, step, source.outcome),
+            source=origin.source,
+            selected=selected,
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
             use_cache=False,
             pipeline=origin.pipeline,
@@ -129,7 +132,9 @@ class LocalRefit:
         return request, origin
 
     def _execute(self, request: Request, origin: Origin) -> Outcome:
-        origin.save(self.workspace.root / local_executions.FOLDER / origin.execution)
+        folder, scratch = self.workspace.execution(origin.execution), self.workspace.scratch
+        write_atomically(folder / history.DEFINITION_FILE, request.definition.text, scratch)
+        write_atomically(folder / REQUEST_FILE, origin.to_json(), scratch)
         with open_progress(request.definition, origin.execution) as progress:
             world = surroundings.make_world(self.workspace, origin.pipeline, progress, self.hint)
             return execute(request, world, progress.watch)

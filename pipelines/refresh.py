@@ -173,11 +173,14 @@ def _difference(old: float | None, new: float | None) -> float | None:
         return None
     if old <= 0:
         return 0.0 if new <= old else None
-    return new / old - 1
+    return (new - old) / old
 
 
 def _register(catalog: Catalog, wanted: Wanted, refitted: Refitted, found: Evaluation, status: Status) -> ModelPackage:
-    """Copy the artifact to the registry and make a version of it, unless it has one; return that version."""
+    """Copy the artifact to the registry and make a version of it, unless it has one; return that version.
+
+    Training again may give the very same artifact: then its own version is told what the artifact says of itself.
+    """
     objects, registry = catalog.ports.objects, catalog.ports.registry
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / contract.MODEL_FILE
@@ -195,10 +198,10 @@ def _register(catalog: Catalog, wanted: Wanted, refitted: Refitted, found: Evalu
     known = next((p for p in registry.packages(wanted.group.name) if p.sha256 == artifact.sha256), None)
     if known is None:
         return registry.register(_new_package(wanted, refitted, found, artifact, (target, beside), status))
-    if status == APPROVED and known.status == PENDING:
-        registry.set_status(known, APPROVED, {"auto_approved": FALSE})
-        return next(p for p in registry.packages(wanted.group.name) if p.version == known.version)
-    return known
+    versions = {key: str(artifact.metadata[key]) for key in ("autogluon_version", "python_version")}
+    approved = status == APPROVED and known.status == PENDING
+    registry.set_status(known, APPROVED if approved else known.status, {**versions, "auto_approved": FALSE})
+    return next(p for p in registry.packages(wanted.group.name) if p.version == known.version)
 
 
 def _new_package(

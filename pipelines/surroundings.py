@@ -27,6 +27,7 @@ from pipelines.local import container
 from pipelines.local.engine import World
 from pipelines.local.launch import Launcher, ProcessLauncher
 from pipelines.local.workspace import Workspace
+from pipelines.versions import read_installed
 
 if TYPE_CHECKING:
     from pipelines.progress import Progress
@@ -57,7 +58,8 @@ def make_world(
 ) -> World:
     """Return the outside world of an execution in this workspace."""
     console = _Console(progress.say)
-    ports = local_ports(workspace.root, workspace.path, console, hint)
+    here = None if launcher == DOCKER else read_installed()
+    ports = local_ports(workspace.root, workspace.path, console, hint, here)
     chosen, stamp = _containers() if launcher == DOCKER else (ProcessLauncher(), fingerprint())
     return World(
         workspace=workspace,

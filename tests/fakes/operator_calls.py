@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import lambda_world
 import model_archives
 from botocore.model import OperationModel
 from fake_answers import NUMBER, REGION, FakeError
 from fake_aws import FakeAws, Request
 
 from lambda_trigger.aws_registry import SageMakerRegistry
-from lambda_trigger.ports import ModelGroup, NewPackage
+from lambda_trigger.ports import ModelGroup, NewPackage, Status
 from pipelines import registry, run
 from pipelines.aws.cloud import Cloud
 from pipelines.desk import Outside
@@ -226,13 +227,45 @@ class Operator:
         function = f"arn:aws:lambda:{REGION}:{NUMBER}:function:Flights-judge"
         self.aws.add_step(arn, contract.JUDGE, Metadata={"Lambda": {"Arn": function, "OutputParameters": results}})
 
-    def version(self, model: str, **metadata: str) -> None:
+    def job(self, arn: str, step: str, outputs: dict[str, str]) -> None:
+        """Add a step whose processing job has written outputs, by name below the execution's folder."""
+        folder = f"s3://{ARTIFACTS}/Flights/executions/{arn.rpartition('/')[2]}"
+        made = [
+            {
+                "OutputName": name,
+                "S3Output": {"S3Uri": f"{folder}/{place}", "LocalPath": "/o", "S3UploadMode": "EndOfJob"},
+            }
+            for name, place in outputs.items()
+        ]
+        self.aws.add_job(arn, step, "Succeeded", ProcessingOutputConfig={"Outputs": made})
+
+    def prepare(self, slug: str) -> str:
+        """Leave an execution that has prepared a model's training data; return its ID."""
+        arn = self.start()
+        self.job(arn, contract.PREPARE_TRAINING, {contract.OUT_TRAIN: "train"})
+        key = f"Flights/executions/{arn.rpartition('/')[2]}/train/{slug}/status.json"
+        self.aws.objects[ARTIFACTS, key] = b"{}"
+        self.aws.end_execution(arn, "Succeeded")
+        return arn.rpartition("/")[2]
+
+    def train(self, slug: str, **changes: Any) -> None:
+        """End the newest execution, which has trained a model."""
+        arn = self.aws.executions[-1]["PipelineExecutionArn"]
+        folder = f"Flights/executions/{arn.rpartition('/')[2]}"
+        artifact = model_archives.packed(text=model_archives.metadata(model=slug, slug=slug))
+        found = lambda_world.evaluation(mae=10.0, artifact={"sha256": hashlib.sha256(artifact).hexdigest()}, **changes)
+        self.aws.objects[ARTIFACTS, f"{folder}/model/{slug}/model.tar.gz"] = artifact
+        self.aws.objects[ARTIFACTS, f"{folder}/evaluation/{slug}/evaluation.json"] = json.dumps(found).encode()
+        self.job(arn, f"Train-{slug}", {contract.OUT_MODEL: "model", contract.OUT_EVALUATION: "evaluation"})
+        self.aws.end_execution(arn, "Succeeded")
+
+    def version(self, model: str, status: Status = "PendingManualApproval", **metadata: str) -> None:
         """Register a version of a model as a run would."""
         port = SageMakerRegistry(self.aws.client("sagemaker"))
         port.ensure_group(ModelGroup(f"Flights-{model}", "Flights", model))
         known = len(list(port.packages(f"Flights-{model}")))
         values = {"sha256": f"{model}{known}", "mae": "12.5", "execution": "run-1", **metadata}
-        new = NewPackage(f"Flights-{model}", "PendingManualApproval", "s3://b/m", "image", f"{model} {known}", values)
+        new = NewPackage(f"Flights-{model}", status, "s3://b/m", "image", f"{model} {known}", values)
         port.register(new)
         self.aws.requests.clear()
 
@@ -291,7 +324,10 @@ def _registry_actions(operator: Operator) -> list[Request]:
         ("register", "EWR", "--model-data", "s3://elsewhere/model.tar.gz", "--pending"),
     ):
         recorded += _recorded(operator, operator.registry, *arguments)
-    return recorded
+    operator.version("0", "Approved", execution=operator.prepare("0"))
+    operator.while_asleep.append(lambda: operator.train("0"))
+    operator.aws.forget_tokens()  # each command begins anew with the same ones here
+    return [*recorded, *_recorded(operator, operator.registry, "refresh", "0")]
 
 
 def _recorded(operator: Operator, cli: Callable[..., tuple[int, str, str]], *arguments: str) -> list[Request]:

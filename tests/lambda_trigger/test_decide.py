@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from lambda_cases import RUN, Desk
 
 from lambda_trigger import decide, judge
 from lambda_trigger.decide import MissingDefaultError, PolicyError
+from lambda_trigger.folders import LocalContext
 from lambda_trigger.ports import ModelGroup, NewPackage
+from steps.contract import Versions
 
 NAMES = ["EWR", "JFK", "LGA"]
 SKIP = {"policy": "all", "on_missing_default": "skip"}
@@ -23,7 +26,13 @@ def arrange(desk: Desk, maes: dict[str, float], rows: dict[str, int] | None = No
     judge.handler(desk.event(names, Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
 
 
-def run(desk: Desk, policy: str = "all", first: int = 0, names: list[str] | None = None) -> dict[str, Any]:
+def run(
+    desk: Desk,
+    policy: str = "all",
+    first: int = 0,
+    names: list[str] | None = None,
+    here: Versions | None = None,
+) -> dict[str, Any]:
     event = desk.event(
         names or NAMES,
         Policy=policy,
@@ -33,7 +42,7 @@ def run(desk: Desk, policy: str = "all", first: int = 0, names: list[str] | None
         First=first,
         Image="image:now",
     )
-    return decide.handler(event, desk.context)
+    return decide.handler(event, LocalContext(replace(desk.ports, here=here)))
 
 
 def sources(desk: Desk) -> dict[str, str]:
@@ -96,6 +105,50 @@ def test_missing_defaults_fail_with_every_segment_and_the_commands_that_help(des
     for name in ("EWR", "LGA"):  # nothing of theirs is registered that could be approved
         assert f"python -m pipelines.registry --local register {name} MODEL.tar.gz\n" in message
     assert "python -m pipelines.run --local --retry run-1" in message
+
+
+HERE = Versions("1.6.3", "3.11.7")
+OLD = {"autogluon_version": "1.2.0", "python_version": "3.10.1"}
+
+
+def test_a_default_of_other_versions_fails_where_it_would_be_loaded_with_the_command_that_refreshes_it(
+    desk: Desk,
+) -> None:
+    arrange(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0})
+    desk.default("EWR", metadata=OLD)
+    desk.default("JFK", metadata={"autogluon_version": "1.6.3", "python_version": "3.11.2"})
+
+    with pytest.raises(MissingDefaultError) as raised:
+        run(desk, here=HERE)
+
+    assert str(raised.value).splitlines() == [
+        "no approved default model that loads here for 2 segments: EWR, LGA.",
+        "EWR: default v1 was trained with AutoGluon 1.2.0 and Python 3.10, here is AutoGluon 1.6.3 and Python 3.11; "
+        "refresh it.",
+        "Refresh or approve a version of each (or register an artifact of your own: register MODEL ARTIFACT):",
+        "  python -m pipelines.registry --local refresh EWR",
+        "  python -m pipelines.registry --local register LGA MODEL.tar.gz",
+        "then start the run's failed steps again:",
+        "  python -m pipelines.run --local --retry run-1",
+    ]
+
+
+def test_a_default_of_other_versions_is_skipped_with_the_reason_where_the_settings_say_so(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0}, fallback=SKIP)
+    desk.default("EWR", metadata=OLD)
+
+    found = run(desk, names=["EWR"], here=HERE)
+
+    decided = desk.read(str(found["DecisionUri"]))["models"]["EWR"]
+    assert decided["source"] == "skipped"
+    assert decided["reason"].startswith("MAE 31 > threshold 20; default v1 was trained with AutoGluon 1.2.0")
+
+
+def test_on_aws_a_default_of_other_versions_serves_in_its_own_image(desk: Desk) -> None:
+    arrange(desk, {"EWR": 31.0})
+    desk.default("EWR", metadata=OLD)
+
+    assert run(desk, names=["EWR"], here=None)["Image00"] == "image:old"
 
 
 def test_approving_after_such_a_failure_lets_the_same_execution_go_on(desk: Desk) -> None:
