@@ -6,6 +6,7 @@ Standard library only; shared by Infer and by the operator's side, which registe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,14 @@ FORMATS = (1,)
 """Formats that this code reads. A format once written is read for ever: defaults live for years."""
 KINDS = ("number", "bool", "datetime", "text")
 MOST_PROBLEMS = 5
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!_-]{0,63}")
+_FORMS = {
+    "model": re.compile(r".+", re.DOTALL),
+    "slug": re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*"),
+    "autogluon_version": _VERSION,
+    "python_version": _VERSION,
+}
+"""What becomes a part of messages, tables and commands; only the model's name may be any text."""
 
 
 def read(contents: Contents) -> dict[str, Any]:
@@ -62,9 +71,9 @@ def _check_format(found: dict[str, Any]) -> None:
 
 
 def _problems(found: dict[str, Any]) -> Iterator[str]:
-    for key in ("model", "slug", "autogluon_version", "python_version"):
-        if not isinstance(found.get(key), str) or not found[key]:
-            yield f"{key} is no text"
+    for key, form in _FORMS.items():
+        if not isinstance(found.get(key), str) or not form.fullmatch(found[key]):
+            yield f"{key} is no {'text' if key == 'model' else key.rpartition('_')[2]}"
     if not _is_names(found.get("categories", [])):
         yield "categories is no list of texts"
     schema = found.get("schema")

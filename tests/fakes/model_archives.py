@@ -194,9 +194,14 @@ ARCHIVES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a format that is true": (lambda: packed(text=metadata(format=True)), "a metadata.json without a format number"),
     "a format of the future": (lambda: packed(text=metadata(format=99)), "has format 99, this code reads 1: use"),
     "a model that is a number": (lambda: packed(text=metadata(model=3)), "in which model is no text"),
-    "a slug that is null": (lambda: packed(text=metadata(slug=None)), "in which slug is no text"),
-    "no AutoGluon version": (lambda: packed(text=metadata(autogluon_version="")), "autogluon_version is no text"),
-    "a Python version in parts": (lambda: packed(text=metadata(python_version=[3, 11])), "python_version is no text"),
+    "a slug that is null": (lambda: packed(text=metadata(slug=None)), "in which slug is no slug"),
+    "no AutoGluon version": (lambda: packed(text=metadata(autogluon_version="")), "autogluon_version is no version"),
+    "a Python version in parts": (
+        lambda: packed(text=metadata(python_version=[3, 11])),
+        "python_version is no version",
+    ),
+    "a slug that is a command": (lambda: packed(text=metadata(slug="x; y")), "in which slug is no slug"),
+    "a version of two lines": (lambda: packed(text=metadata(python_version="3.11\n9")), "python_version is no version"),
     "categories that are one text": (
         lambda: packed(text=metadata(categories="code")),
         "categories is no list of texts",
@@ -218,7 +223,7 @@ ARCHIVES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: packed(text=metadata(schema={"columns": METADATA["schema"]["columns"] * 2})),  # type: ignore[index]
         "schema.columns has a name twice",
     ),
-    "everything wrong": (lambda: packed(text=b'{"format": 1}'), "model is no text; slug is no text; autogluon_version"),
+    "everything wrong": (lambda: packed(text=b'{"format": 1}'), "model is no text; slug is no slug; autogluon_version"),
 }
 
 
