@@ -368,6 +368,7 @@ def test_the_recorded_calls_hold_every_action() -> None:
 
     assert found == {
         "cloudformation:DescribeStacks",
+        "s3:CopyObject",
         "s3:GetObject",
         "s3:HeadObject",
         "s3:ListObjectsV2",
