@@ -20,6 +20,7 @@ from pipelines import compile as compiling
 from pipelines import (
     executable,
     failure,
+    housekeeping,
     local_executions,
     models,
     parameters,
@@ -37,6 +38,7 @@ from pipelines.local.cores import own_cores
 from pipelines.local.durable import write_atomically
 from pipelines.local.engine import Outcome, Request, World, execute
 from pipelines.local.history import DEFINITION_FILE
+from pipelines.local.staging import put_objects
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
@@ -63,6 +65,8 @@ def run(asked: Asked, arguments: argparse.Namespace) -> int:
             return show_versions(arguments)
         case usage.LIST:
             return local_executions.show_list(arguments)
+        case usage.GC:
+            return housekeeping.collect(arguments)
         case _:
             return _ON_EXECUTION[asked.action](arguments, asked)
 
@@ -89,9 +93,9 @@ def start_execution(
     own = {**parameters.read_own(arguments.overrides), **(choose(definition, config) if choose else {})}
     given = {**own, contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
-    _store(workspace, config, bundles, raw.manifests)
+    objects = _store(workspace, config, bundles, raw.manifests)
     origin = replace(_origin(arguments, config, folder, found), execution=execution)
-    more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism}
+    more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism, "objects": objects}
     return _carry_out(arguments, origin, _request(origin, definition, **more), workspace, display)
 
 
@@ -123,9 +127,9 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
         )
     definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None)
     found = _again(arguments, definition, source, config)
-    _store(workspace, config, bundles, raw.manifests)
+    objects = _store(workspace, config, bundles, raw.manifests)
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
-    more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism}
+    more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism, "objects": objects}
     return _show(arguments, _carry_out(arguments, origin, _request(origin, definition, **more), workspace))
 
 
@@ -142,10 +146,10 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None)
     selected = selection.downstream(definition, arguments.from_step)
     found = _again(arguments, definition, source, config)
-    _store(workspace, config, bundles, {})
+    objects = _store(workspace, config, bundles, {})
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
     origin = replace(origin, source=source.execution, selected=tuple(sorted(selected)))
-    more = {"use_cache": False, "parallelism": config.parallelism}
+    more = {"use_cache": False, "parallelism": config.parallelism, "objects": objects}
     return _show(arguments, _carry_out(arguments, origin, _request(origin, definition, **more), workspace))
 
 
@@ -260,12 +264,11 @@ def _read_raw(config: Settings, folder: Path, workspace: Workspace) -> RawData:
 
 def _store(
     workspace: Workspace, config: Settings, bundles: tuple[Bundle, ...], manifests: Mapping[str, Mapping[str, str]]
-) -> None:
-    """Put code bundles, settings slices and manifests where the definition expects them."""
-    for uri, content in _files(config, bundles, manifests).items():
-        path = workspace.path(uri)
-        if not path.exists() or path.read_bytes() != content:  # content-addressed: what is there is left alone
-            write_atomically(path, content, workspace.scratch)
+) -> dict[str, bytes]:
+    """Put code bundles, settings slices and manifests where the definition expects them; return them by URI."""
+    objects = _files(config, bundles, manifests)
+    put_objects(objects, workspace)
+    return objects
 
 
 def _files(

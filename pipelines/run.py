@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   python -m pipelines.run --local --from PostProcess --of ID        run again from a step of an earlier execution
   python -m pipelines.run --local --only Train-EWR --debug          run one step of the newest alone, with pdb
   python -m pipelines.run --local --config my.yml --watch inbox/    a run for every .run file dropped beside data
+  python -m pipelines.run --local --gc --keep 5                     remove what no newer execution needs
 
 exit codes: 0 Succeeded, 3 Degraded (some segments skipped), 1 Failed, 2 bad usage, config or data"""
 
@@ -113,6 +114,9 @@ def _add_actions(line: argparse.ArgumentParser) -> None:
         "--settle", type=float, metavar="SECONDS", help="how long raw files must not change before --watch starts (2)"
     )
     what.add_argument("--once", action="store_true", help="end --watch when every marker that is there is served")
+    what.add_argument("--gc", action="store_true", help="list and remove what no kept execution needs (--local)")
+    what.add_argument("--keep", type=int, metavar="N", help="executions that --gc keeps (default: 10)")
+    what.add_argument("--yes", action="store_true", help="with --gc: remove without asking")
     what.add_argument("--last", action="store_true", help="the newest execution, in place of an ID: --retry --last")
 
 

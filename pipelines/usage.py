@@ -10,7 +10,7 @@ from pipelines.errors import SettingsError
 from pipelines.options import DEFAULT_WORKSPACE
 
 START, PLAN, VERSION, RETRY, FROM = "start", "--plan", "--print-version", "--retry", "--from"
-RERUN, STATUS, LIST, STOP, FETCH = "--rerun", "--status", "--list", "--stop", "--fetch"
+RERUN, STATUS, LIST, STOP, FETCH, GC = "--rerun", "--status", "--list", "--stop", "--fetch", "--gc"
 ONLY, FETCH_INPUTS = "--only", "--fetch ID --only"
 WATCH = "--watch"
 NEWEST = ""
@@ -18,7 +18,7 @@ NEWEST = ""
 
 _OPTIONS = (
     *("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher"),
-    *("--explain", "--debug", "--code", "--settle", "--once"),
+    *("--explain", "--debug", "--code", "--settle", "--once", "--keep", "--yes"),
 )
 _LOCAL = {
     START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
@@ -33,6 +33,7 @@ _LOCAL = {
     FETCH: ("--to",),
     ONLY: ("--debug", "--code", "--launcher"),
     WATCH: ("--set", "--json", "--no-cache", "--follow", "--launcher", "--settle", "--once"),
+    GC: ("--keep", "--yes", "--json"),
 }
 _AWS = {
     START: ("--raw", "--set", "--json", "--follow"),
@@ -46,12 +47,16 @@ _AWS = {
     FETCH: ("--to",),
     FETCH_INPUTS: ("--workspace",),
 }
-_GOES_WITH = {"--explain": PLAN, "--debug": ONLY, "--code": ONLY, "--settle": WATCH, "--once": WATCH}
+_GOES_WITH = {
+    **{"--explain": PLAN, "--debug": ONLY, "--code": ONLY, "--settle": WATCH, "--once": WATCH},
+    **{"--keep": GC, "--yes": GC},
+}
 """Options of one action alone."""
 _ELSEWHERE = {
     ONLY: "runs a step on this machine; bring its inputs here with --fetch ID --only STEP, then add --local",
     FETCH_INPUTS: "brings a step's inputs from AWS; with --local they are here, run it with --only STEP --of ID",
     WATCH: "works on this machine only; add --local, or drop markers into the raw bucket, which deploying watches",
+    GC: "works on this machine only; add --local; on AWS retention_days in the config removes executions",
 }
 _NEWEST_UNLESS_NAMED = (STATUS, ONLY)
 
@@ -71,7 +76,7 @@ def read(arguments: argparse.Namespace) -> Asked:
         SettingsError: several actions, an ID that is missing or too much, or options that the action would ignore.
     """
     ids = _ids(arguments)
-    given = [*(flag for flag in (PLAN, VERSION, LIST, WATCH) if _value(arguments, flag)), *ids]
+    given = [*(flag for flag in (PLAN, VERSION, LIST, WATCH, GC) if _value(arguments, flag)), *ids]
     if len(given) > 1:
         raise SettingsError(f"{' and '.join(given)}: give one of them only")
     action = given[0] if given else START
@@ -130,7 +135,7 @@ def _about_options(arguments: argparse.Namespace, action: str) -> Iterator[str]:
 
 def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
     value = _value(arguments, flag)
-    return value != DEFAULT_WORKSPACE if flag == "--workspace" else isinstance(value, float) or bool(value)
+    return value != DEFAULT_WORKSPACE if flag == "--workspace" else bool(value) or (value == 0 and value is not False)
 
 
 def _value(arguments: argparse.Namespace, flag: str) -> object:

@@ -37,7 +37,7 @@ from pipelines.local.record import (
 )
 from pipelines.local.request import Request, Watch, World
 from pipelines.local.schedule import build_graph, core_shares, ready, skipped
-from pipelines.local.staging import read_json
+from pipelines.local.staging import put_objects, read_json
 from pipelines.local.start import Start, begin, load_request, recall
 from pipelines.local.step import CONDITION, FAIL, LAMBDA, PROCESSING, Step
 
@@ -73,6 +73,7 @@ def execute(request: Request, world: World, watch: Watch) -> Outcome:
     holder, root = f"execution {request.execution_id}", world.workspace.root
     with lock_execution(folder), _interruptible(), lock_workspace(root, holder, world.say):
         sweep(world.workspace.scratch)
+        put_objects(request.objects, world.workspace)  # again under the lock: --gc may have worked until now
         request = recall(request, world.workspace)
         start = begin(request, build_graph(request.definition), world.workspace, world.clock())
         digests, history = Digests(world.workspace.cache / "digests.sqlite"), History(folder)

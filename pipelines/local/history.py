@@ -113,7 +113,10 @@ def lock_execution(folder: Path) -> Iterator[None]:
         yield
 
 
-def _is_locked(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
+    """Tell whether an engine runs the execution in a folder, or waits to."""
+    if not (folder / LOCK_FILE).exists():
+        return False
     try:
         with lock_execution(folder):
             return False
@@ -184,7 +187,7 @@ def load(workspace: Workspace, execution_id: str) -> Outcome:
     past = read_past(folder)
     if past is None:
         raise ExecutionError(f"there is no execution {execution_id!r}; {_newest(workspace)}")
-    running = past.status == STARTED and _is_locked(folder)
+    running = past.status == STARTED and is_locked(folder)
     status = STOPPED if past.status == STARTED and not running else past.status
     last = max((r.started + r.seconds for r in past.records.values()), default=past.last_start)
     seconds = (past.end or last) - past.last_start

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.local.difference import Explain, say_plainly
 from pipelines.local.launch import Launcher
@@ -29,6 +29,7 @@ class Request:
 
     `resume` goes on with an execution that failed or was cut off: what succeeded is kept. `selected` runs these
     steps only and takes all others from the execution `source`. `parallelism` overrides the definition's own.
+    `objects` are put into the workspace by URI before anything runs.
     """
 
     execution_id: str
@@ -41,6 +42,7 @@ class Request:
     parallelism: int | None = None
     use_cache: bool = True
     pipeline: str = "local"
+    objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.errors import ExecutionError
+from pipelines.local.durable import write_atomically
 from pipelines.local.job import ROOT, Input, Job
 from pipelines.local.workspace import StoredObject, Workspace, list_files
 
@@ -24,6 +25,14 @@ Objects = Mapping[str, Sequence[StoredObject]]
 def inside(root: Path, path: str) -> Path:
     """Return where a path below /opt/ml lies in the tree `root` that stands for /opt/ml."""
     return root.joinpath(*PurePosixPath(path).relative_to(ROOT).parts)
+
+
+def put_objects(objects: Mapping[str, bytes], workspace: Workspace) -> None:
+    """Write objects by URI, each as a whole; one that is there with this content is left alone."""
+    for uri, content in objects.items():
+        path = workspace.target(uri)
+        if not path.exists() or path.read_bytes() != content:
+            write_atomically(path, content, workspace.scratch)
 
 
 def find_objects(job: Job, workspace: Workspace) -> dict[str, list[StoredObject]]:

@@ -1,0 +1,192 @@
+"""What a workspace holds that may be removed, and what refers to it: the facts that `collection` decides upon.
+
+An I/O seam that reads and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.collection import (
+    CODE,
+    DATA,
+    DEBUG,
+    ENTRY,
+    EXECUTION,
+    MANIFEST,
+    OUTBOX,
+    SETTINGS,
+    TRASH,
+    Held,
+    Inventory,
+    Item,
+)
+from pipelines.errors import PipelineError, WorkspaceError
+from pipelines.local import history
+from pipelines.local.cache import read_entry
+from pipelines.local.workspace import Workspace, list_files
+from pipelines.origin import Origin
+from steps import contract
+
+EXECUTIONS_DIR, OUTBOX_DIR, DEBUG_DIR, TRASH_DIR = "executions", "outbox", "debug", "trash"
+_OUTPUT = re.compile(rf"s3://[^/]+/[^/]+/{EXECUTIONS_DIR}/([^/]+)(?:/.*)?", re.DOTALL)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def take_inventory(workspace: Workspace) -> Inventory:
+    """Return what there is, and who needs it."""
+    executions = tuple(_held(workspace, folder) for folder in _folders(workspace.root / EXECUTIONS_DIR))
+    return Inventory(executions, tuple(_items(workspace)), dict(_pins(workspace)))
+
+
+def _held(workspace: Workspace, folder: Path) -> Held:
+    """Return what is known of an execution; one whose log cannot be read needs nothing but its own."""
+    running = history.is_locked(folder)
+    try:
+        past = history.read_past(folder)
+    except (PipelineError, ValueError, KeyError, TypeError):
+        past = None
+    origin = _origin(folder)
+    sources = {source for source in (past and past.source, origin and origin.source) if source}
+    parameters = past.parameters if past else origin.parameters if origin else {}
+    records = past.records.values() if past else ()
+    told = [
+        text for record in records for text in _texts([record.outputs, record.results, [f.uri for f in record.files]])
+    ]
+    return Held(
+        id=folder.name,
+        started=past.first_start if past else _started(folder, origin),
+        status=_status(workspace, folder.name) if past else "unfinished",
+        running=running,
+        uses=frozenset({*sources, *_executions_in(told)}),
+        names=_names(folder, parameters.values()),
+    )
+
+
+def _status(workspace: Workspace, execution: str) -> str:
+    return history.load(workspace, execution).status
+
+
+def _origin(folder: Path) -> Origin | None:
+    try:
+        return Origin.read(folder)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _started(folder: Path, origin: Origin | None) -> float:
+    try:
+        return datetime.fromisoformat(origin.started).timestamp() if origin else folder.stat().st_mtime
+    except (ValueError, TypeError):
+        return folder.stat().st_mtime
+
+
+def _names(folder: Path, parameters: Iterable[Any]) -> frozenset[str] | None:
+    """Return what a definition and its parameters name, or None where it cannot be read."""
+    try:
+        definition = json.loads((folder / history.DEFINITION_FILE).read_bytes())
+    except FileNotFoundError:
+        return frozenset(map(str, parameters))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return frozenset({*(text.rstrip("/") for text in _texts(definition)), *map(str, parameters)})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text inside a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _executions_in(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the executions below whose folders the URIs among some texts lie."""
+    for text in texts:
+        if found := _OUTPUT.fullmatch(text):
+            yield found[1]
+
+
+def _pins(workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """Yield the executions to which the registry and the newest predictions refer."""
+    places = {"the registry": (workspace.root / contract.REGISTRY_DIR).rglob("*.json")}
+    latest = (workspace.root / "s3").glob(f"*/*/{contract.PREDICTIONS_DIR}/{contract.LATEST_FILE}")
+    for who, paths in {**places, contract.LATEST_FILE: latest}.items():
+        for path in paths:
+            try:
+                content = json.loads(path.read_bytes())
+            except (OSError, ValueError, RecursionError):
+                continue
+            yield from ((name, who) for name in _executions_in(_texts(content)))
+
+
+def _items(workspace: Workspace) -> Iterator[Item]:
+    root = workspace.root
+    yield from (
+        _entry(workspace, path) for path in sorted(workspace.cache.glob("*.json")) if _DIGEST.fullmatch(path.stem)
+    )
+    for kind, name in ((EXECUTION, EXECUTIONS_DIR), (OUTBOX, OUTBOX_DIR), (DEBUG, DEBUG_DIR)):
+        yield from (_item(kind, folder, owner=folder.name) for folder in _folders(root / name))
+    for folder in _folders(root / TRASH_DIR):
+        yield _item(TRASH, folder)
+    for bucket in _folders(root / "s3"):
+        for prefix in _folders(bucket):
+            yield from _objects(workspace, prefix)
+
+
+def _objects(workspace: Workspace, prefix: Path) -> Iterator[Item]:
+    """Yield what lies below the prefix of a pipeline; a folder without bundles is no pipeline's."""
+    bundles = {
+        kind: [path for group in _folders(prefix / name) for path in _folders(group) if _DIGEST.fullmatch(path.name)]
+        for kind, name in ((CODE, "code"), (SETTINGS, "settings"))
+    }
+    if not any(bundles.values()):
+        return
+    for kind, paths in bundles.items():
+        yield from (_item(kind, path, name=workspace.uri(path)) for path in paths)
+    for path in _folders(prefix / contract.MANIFESTS_DIR):
+        yield _item(MANIFEST, path, name=path.name)
+    for path in _folders(prefix / EXECUTIONS_DIR):
+        yield _item(DATA, path, owner=path.name)
+
+
+def _item(kind: str, path: Path, owner: str = "", name: str = "") -> Item:
+    return Item(kind, path, owner, name, links=tuple(_links(path)))
+
+
+def _entry(workspace: Workspace, path: Path) -> Item:
+    entry, links = read_entry(path), tuple(_links(path))
+    if entry is None:
+        return Item(ENTRY, path, fault="it cannot be read", links=links)
+    uris = [file.uri for file in entry.files]
+    gone = any(not _is_there(workspace, uri) for uri in uris)
+    uses = frozenset(_executions_in([*uris, *entry.outputs.values()]))
+    return Item(ENTRY, path, uses=uses, fault="its outputs are gone" if gone else "", links=links)
+
+
+def _is_there(workspace: Workspace, uri: str) -> bool:
+    try:
+        return workspace.path(uri).is_file()
+    except (WorkspaceError, OSError, ValueError):
+        return False
+
+
+def _links(path: Path) -> Iterator[tuple[int, int, int]]:
+    """Yield inode, size and number of links of every file; what a link leads to is not looked at."""
+    for file in [path] if path.is_file() else [file for _, file in list_files(path)]:
+        try:
+            stat = os.lstat(file)
+        except FileNotFoundError:
+            continue
+        yield stat.st_ino, stat.st_size, stat.st_nlink
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
