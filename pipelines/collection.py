@@ -119,7 +119,9 @@ def choose_kept(inventory: Inventory, keep: int) -> dict[str, str]:
             kept[held.id] = f"is {held.status}, and can go on"
     for name, who in sorted(inventory.pinned.items()):
         kept.setdefault(name, f"{who} refers to it")
-    return {**kept, **_needed(kept, {held.id: held.uses for held in inventory.executions})}
+    found = {**kept, **_needed(kept, {held.id: held.uses for held in inventory.executions})}
+    there = {held.id for held in order} | {item.owner for item in inventory.items}
+    return {name: why for name, why in found.items() if name in there}
 
 
 def _needed(kept: Iterable[str], uses: Mapping[str, Group[str]]) -> dict[str, str]:

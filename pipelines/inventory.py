@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from pipelines.origin import Origin
 from steps import contract
 
 EXECUTIONS_DIR, OUTBOX_DIR, DEBUG_DIR, TRASH_DIR = "executions", "outbox", "debug", "trash"
+APPROVED = "Approved"
+"""Status of a registered version that may serve."""
 _OUTPUT = re.compile(rf"s3://[^/]+/[^/]+/{EXECUTIONS_DIR}/([^/]+)(?:/.*)?", re.DOTALL)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -116,15 +118,28 @@ def _executions_in(texts: Iterable[str]) -> Iterator[str]:
 
 def _pins(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield the executions to which the registry and the newest predictions refer."""
-    places = {"the registry": (workspace.root / contract.REGISTRY_DIR).rglob("*.json")}
-    latest = (workspace.root / "s3").glob(f"*/*/{contract.PREDICTIONS_DIR}/{contract.LATEST_FILE}")
-    for who, paths in {**places, contract.LATEST_FILE: latest}.items():
-        for path in paths:
-            try:
-                content = json.loads(path.read_bytes())
-            except (OSError, ValueError, RecursionError):
-                continue
-            yield from ((name, who) for name in _executions_in(_texts(content)))
+    for group in _folders(workspace.root / contract.REGISTRY_DIR):
+        packages = {int(path.stem): _read(path) for path in group.glob("*.json") if path.stem.isdecimal()}
+        for package in packages.values():
+            yield from ((name, "the registry") for name in _executions_in(_texts(package)))
+        yield from ((name, f"the default model of {group.name}") for name in _trainer(packages))
+    for path in (workspace.root / "s3").glob(f"*/*/{contract.PREDICTIONS_DIR}/{contract.LATEST_FILE}"):
+        yield from ((name, contract.LATEST_FILE) for name in _executions_in(_texts(_read(path))))
+
+
+def _trainer(packages: Mapping[int, Any]) -> Iterator[str]:
+    """Yield the execution that trained the newest approved version: a refresh trains it again from its data."""
+    approved = [n for n, found in packages.items() if isinstance(found, dict) and found.get("status") == APPROVED]
+    metadata = packages[max(approved)].get("metadata") if approved else None
+    if isinstance(metadata, dict) and isinstance(metadata.get("execution"), str):
+        yield metadata["execution"]
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _items(workspace: Workspace) -> Iterator[Item]:

@@ -43,4 +43,4 @@ def test_after_a_removal_a_run_is_still_cached_and_runs_from_a_step(project: Pro
     later = project.run("--from", "PostProcess", "--of", names[2])
     assert later.code == 0, later.stderr
     assert later.predictions().equals(again.predictions())
-    assert json.loads(project.command("registry", "--json", "list").stdout)
+    assert json.loads(project.registry("list", "--json").stdout)

@@ -84,6 +84,10 @@ def test_what_the_registry_refers_to_stays() -> None:
     assert kept(held(1), held(2), keep=1, e1="the registry")["e1"] == "the registry refers to it"
 
 
+def test_what_is_gone_already_is_not_said_to_stay() -> None:
+    assert set(kept(held(1, uses=frozenset({"e0"})), e7="the registry")) == {"e1"}
+
+
 def test_everything_of_an_execution_goes_with_it() -> None:
     items = [
         item(kind, f"{kind} {name}", owner=name)

@@ -182,6 +182,22 @@ def test_an_execution_that_the_registry_or_the_newest_predictions_refer_to_stays
     assert yard.data() == ["e1", "e2"]
 
 
+def test_the_execution_that_trained_a_default_model_stays_so_that_it_can_be_trained_again(yard: Yard) -> None:
+    for number in (1, 2, 3, 4, 5):
+        yard.run(f"e{number}", argument=str(number))
+    group = yard.root / "registry/p-a"
+    group.mkdir(parents=True)
+    (group / "group.json").write_text("{}")
+    versions = {1: ("e1", "Approved"), 2: ("e2", "Approved"), 3: ("e3", "Rejected"), 10: ("gone", "PendingApproval")}
+    for version, (name, status) in versions.items():
+        (group / f"{version}.json").write_text(json.dumps({"status": status, "metadata": {"execution": name}}))
+    (group / "11.json").write_text("[")
+
+    found = yard.removed("--keep", "1")
+
+    assert found["kept"] == {"e5": "is one of the newest 1", "e2": "the default model of p-a refers to it"}
+
+
 def test_what_failed_since_can_still_go_on(yard: Yard) -> None:
     yard.run("e1", argument="c")
     yard.run("e2", argument="d", last="fail")
