@@ -67,6 +67,8 @@ class Ending:
     debug: str = ""
 
 
+WARNINGS = 5
+"""Warnings of drift that a mail names."""
 _SAY_ENDING = {"Failed": "FAILED", "Stopped": "was STOPPED", "CompletedWithFailures": "COMPLETED WITH FAILURES"}
 
 
@@ -76,8 +78,11 @@ def started(run: Run, models: Sequence[str]) -> Mail:
     return Mail(f"{run.pipeline}: run {run.execution} started", _join(first, _facts(run)))
 
 
-def trained(run: Run, verdicts: Verdicts, order: Sequence[str]) -> Mail:
-    """Return the mail with MAE, threshold, baseline and verdict of every model; `order` has their slugs."""
+def trained(run: Run, verdicts: Verdicts, order: Sequence[str], drift: Sequence[str] = ()) -> Mail:
+    """Return the mail with MAE, threshold, baseline and verdict of every model; `order` has their slugs.
+
+    `drift` are the warnings of CheckData.
+    """
     models = [verdicts.of(slug) for slug in order]
     rejected = [model.name for model in models if model.rejected]
     judged = [model for model in models if not model.ignored]
@@ -86,7 +91,15 @@ def trained(run: Run, verdicts: Verdicts, order: Sequence[str]) -> Mail:
         share = f"{len(rejected)} of {len(judged)} models"
         first = f"{run.pipeline}: the gate rejected {share} ({list_names(rejected)})"
     reasons = [f"{m.name}: {'; '.join(m.reasons)}" for m in models if m.reasons]
-    return Mail(first, _join(first, _facts(run), _verdict_table(models), "\n".join(reasons)))
+    return Mail(first, _join(first, _facts(run), _verdict_table(models), "\n".join(reasons), _say_drift(drift)))
+
+
+def _say_drift(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    more = [f"  and {len(warnings) - WARNINGS} more, in the report"] if len(warnings) > WARNINGS else []
+    first = f"Data to predict unlike training data, {_count(len(warnings), 'warning')}:"
+    return "\n".join([first, *(f"  {warning}" for warning in warnings[:WARNINGS]), *more])
 
 
 def finished(run: Run, summary: Summary, places: Places) -> Mail:

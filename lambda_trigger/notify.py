@@ -99,7 +99,7 @@ def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
         return mails.started(_add_origin(ports, chosen, run, event), [model.name for model in chosen.models])
     if kind == contract.TRAINED_MAIL:
         found = verdicts.parse(ports.objects.read_text(str(event[contract.KEY_VERDICTS])))
-        return mails.trained(run, found, [model.slug for model in chosen.models])
+        return mails.trained(run, found, [model.slug for model in chosen.models], _read_drift(ports.objects, event))
     if kind == contract.FINISHED:
         return _write_finished(ports, chosen, run, event)
     if kind == contract.FAILED_MAIL:
@@ -116,6 +116,15 @@ def _ending(event: Mapping[str, Scalar]) -> Ending:
         )
     )
     return Ending("Failed", [FailedStep(step, model, reason)], commands=[command][: bool(command)], debug=debug)
+
+
+def _read_drift(objects: ObjectStore, event: Mapping[str, Scalar]) -> list[str]:
+    """Return the warnings of CheckData, by model; none where the execution has no such step."""
+    if contract.KEY_CONTRACT not in event:
+        return []
+    found = json.loads(objects.read_text(str(event[contract.KEY_CONTRACT])))
+    models = [model for _, model in sorted(found["models"].items())]
+    return [*found["notes"], *(f"{model['name']}: {warning}" for model in models for warning in model["warnings"])]
 
 
 FACTS = {

@@ -35,6 +35,8 @@ from steps import contract
 log = logging.getLogger(__name__)
 
 TRUE, FALSE = "true", "false"
+KEPT_BESIDE = (contract.EVALUATION_FILE, contract.SCHEMA_FILE)
+"""Files that lie beside a registered artifact, so that nobody has to open it for them."""
 
 
 def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
@@ -137,9 +139,10 @@ def _new_package(
     registry = str(event[contract.KEY_REGISTRY])
     source = join_uri(event[contract.model_key(model.slug)], model.slug, contract.MODEL_FILE)
     artifact = copy_artifact(objects, source, registry, model.slug, found.sha256)
-    beside = join_uri(registry, model.slug, found.sha256, contract.EVALUATION_FILE)
-    if not objects.exists(beside):
-        objects.copy(evaluation.uri_of(event, model), beside)
+    for name in KEPT_BESIDE:
+        beside = join_uri(registry, model.slug, found.sha256, name)
+        if not objects.exists(beside):
+            objects.copy(join_uri(event[contract.evaluation_key(model.slug)], model.slug, name), beside)
     return NewPackage(
         group=chosen.group(model).name,
         status=APPROVED if metadata["auto_approved"] == TRUE else PENDING,
@@ -147,7 +150,7 @@ def _new_package(
         image_uri=str(event[contract.KEY_IMAGE]),
         token=metadata["token"],
         metadata=metadata,
-        evaluation_uri=beside,
+        evaluation_uri=join_uri(registry, model.slug, found.sha256, contract.EVALUATION_FILE),
     )
 
 
@@ -162,4 +165,5 @@ def _prune(ports: Ports, group: str, keep: int, folder: str) -> None:
         artifact = join_uri(folder, package.sha256, contract.MODEL_FILE)
         if package.sha256 and package.artifact_uri == artifact and artifact not in kept:
             ports.objects.delete(artifact)
-            ports.objects.delete(join_uri(folder, package.sha256, contract.EVALUATION_FILE))
+            for name in KEPT_BESIDE:
+                ports.objects.delete(join_uri(folder, package.sha256, name))

@@ -118,8 +118,14 @@ def register(catalog: Catalog, model: str, artifact: str, *, pending: bool = Fal
 
 
 def store(catalog: Catalog, slug: str, found: Artifact) -> str:
-    """Copy a checked artifact to its place in the registry, over one that may be damaged; return its URI."""
-    target = f"{catalog.prefix}/{slug}/{found.sha256}/{contract.MODEL_FILE}"
+    """Copy a checked artifact to its place in the registry, over one that may be damaged; return its URI.
+
+    The columns that the model takes lie beside it, where CheckData finds them without opening it.
+    """
+    folder = f"{catalog.prefix}/{slug}/{found.sha256}"
+    columns = [{key: column[key] for key in ("name", "kind")} for column in found.metadata["schema"]["columns"]]
+    catalog.ports.objects.write_text(f"{folder}/{contract.SCHEMA_FILE}", contract.to_json({"columns": columns}))
+    target = f"{folder}/{contract.MODEL_FILE}"
     catalog.ports.objects.upload(found.path, target)
     return target
 

@@ -55,15 +55,17 @@ def build(blueprint: Blueprint, session: PipelineSession) -> Pipeline:
     started = _notify(bench, c.NOTIFY_STARTED, c.STARTED, {}, [])
     training = _prepare_training(bench)
     prediction = _prepare_prediction(bench, training)
-    trains = {model.slug: _train(bench, model, training) for model in blueprint.models}
+    check = _check(bench, training, prediction)
+    trains = {model.slug: _train(bench, model, training, check) for model in blueprint.models}
     judge = _judge(bench, trains)
-    trained = _notify(bench, c.NOTIFY_TRAINED, c.TRAINED_MAIL, {c.KEY_VERDICTS: judge_verdicts(judge)}, [judge])
-    upstream = Upstream(training, prediction, trains, judge)
+    told = {c.KEY_VERDICTS: judge_verdicts(judge), c.KEY_CONTRACT: contract_of(check)}
+    trained = _notify(bench, c.NOTIFY_TRAINED, c.TRAINED_MAIL, told, [judge])
+    upstream = Upstream(training, prediction, check, trains, judge)
     gate = _gate(bench, upstream, _fresh_branch(bench, upstream), _fallback_branch(bench, upstream))
     return Pipeline(
         name=blueprint.settings.pipeline.name,
         parameters=list(bench.parameters.values()),
-        steps=[started, training, prediction, *trains.values(), judge, trained, gate],
+        steps=[started, training, prediction, check, *trains.values(), judge, trained, gate],
         sagemaker_session=session,
         pipeline_experiment_config=None,
     )
@@ -75,6 +77,7 @@ class Upstream:
 
     training: ProcessingStep
     prediction: ProcessingStep
+    check: LambdaStep
     trains: Mapping[str, ProcessingStep]
     judge: LambdaStep
 
@@ -139,7 +142,23 @@ def _prepare_prediction(bench: Bench, training: ProcessingStep) -> ProcessingSte
     )
 
 
-def _train(bench: Bench, model: ModelSpec, training: ProcessingStep) -> ProcessingStep:
+def _check(bench: Bench, training: ProcessingStep, prediction: ProcessingStep) -> LambdaStep:
+    inputs = {
+        c.KEY_TRAIN: uri_of(training, c.OUT_TRAIN),
+        c.KEY_PREDICT: uri_of(prediction, c.OUT_PREDICT),
+        c.KEY_OUTPUT: bench.blueprint.execution_uri("check"),
+    }
+    outputs = [*text_outputs(c.OUT_CONTRACT), LambdaOutput(c.OUT_WARNINGS, LambdaOutputTypeEnum.Integer)]
+    description = "Compare training data, data to predict and approved defaults before anything is trained"
+    return lambda_step(bench, c.CHECK_DATA, c.LAMBDA_CHECK, inputs, outputs=outputs, description=description)
+
+
+def contract_of(check: LambdaStep) -> Value:
+    """Return the reference to the URI of contract.json."""
+    return check.properties.Outputs[c.OUT_CONTRACT]
+
+
+def _train(bench: Bench, model: ModelSpec, training: ProcessingStep, check: LambdaStep) -> ProcessingStep:
     blueprint, settings = bench.blueprint, bench.settings
     limit = ("--time-limit", text(bench.parameters[c.TRAIN_TIME_LIMIT]))
     image, instance = blueprint.account.autogluon_image, settings.instances.train
@@ -153,6 +172,7 @@ def _train(bench: Bench, model: ModelSpec, training: ProcessingStep) -> Processi
             made(c.OUT_MODEL, blueprint.execution_uri("train", model.slug, "model")),
             made(c.OUT_EVALUATION, blueprint.execution_uri("train", model.slug, "evaluation")),
         ],
+        depends_on=[check],
         property_files=[_evaluation_file(model)],
         cache_config=cached(settings) if settings.training.on_transient_failure == "fail" else None,
         description=f"Train AutoGluon on the rows of {model.name} and measure its MAE on the holdout",
@@ -307,6 +327,7 @@ def _postprocess(
         [
             given(c.IN_INFERENCE, uri_of(infers[0], c.OUT_PREDICTIONS)),
             given(c.IN_VERDICTS, judge_verdicts(upstream.judge)),
+            given(c.IN_CONTRACT, contract_of(upstream.check)),
             given(c.IN_TRAIN_DATA, join(train, c.DATA_FILE)),
             given(c.IN_PREDICT_DATA, join(predict, c.DATA_FILE)),
             *inputs,

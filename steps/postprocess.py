@@ -53,6 +53,7 @@ def read_run(arguments: argparse.Namespace) -> summary.Run:
     """
     settings = job.read_settings()
     verdicts = job.read_json(contract.input_dir(contract.IN_VERDICTS) / contract.VERDICTS_FILE)
+    checked = job.read_json(contract.input_dir(contract.IN_CONTRACT) / contract.CONTRACT_FILE)
     train_data = _read_data(contract.IN_TRAIN_DATA, "training", arguments.train_version)
     predict_data = _read_data(contract.IN_PREDICT_DATA, "prediction", arguments.predict_version)
     policy, decisions = _read_decisions(contract.input_dir(contract.IN_DECISION))
@@ -66,8 +67,9 @@ def read_run(arguments: argparse.Namespace) -> summary.Run:
         verdicts=verdicts,
         train_data=train_data,
         predict_data=predict_data,
-        models=_read_models(settings["models"], verdicts["models"], decisions),
+        models=_read_models(settings["models"], verdicts["models"], decisions, checked["models"]),
         policy=policy,
+        notes=tuple(checked["notes"]),
     )
 
 
@@ -97,11 +99,17 @@ def _read_decisions(folder: Path) -> tuple[str | None, dict[str, Any]]:
 
 
 def _read_models(
-    listed: Sequence[Mapping[str, Any]], verdicts: Mapping[str, Any], decisions: Mapping[str, Any]
+    listed: Sequence[Mapping[str, Any]],
+    verdicts: Mapping[str, Any],
+    decisions: Mapping[str, Any],
+    checked: Mapping[str, Any],
 ) -> tuple[summary.Model, ...]:
     root = contract.input_dir(contract.IN_INFERENCE)
     _check_listed(root, [model["slug"] for model in listed], verdicts, decisions)
-    models = tuple(_read_model(root / m["slug"], m, verdicts[m["slug"]], decisions.get(m["slug"])) for m in listed)
+    models = tuple(
+        _read_model(root / m["slug"], m, verdicts[m["slug"]], decisions.get(m["slug"]), checked.get(m["slug"]))
+        for m in listed
+    )
     served = [m for m in models if m.decision is not None and m.failure is None]
     differing = [m.name for m in served if (m.decision or {})["source"] != m.source]
     if differing:
@@ -129,7 +137,11 @@ def _check_listed(root: Path, slugs: Sequence[str], verdicts: Mapping[str, Any],
 
 
 def _read_model(
-    folder: Path, listed: Mapping[str, Any], verdict: Mapping[str, Any], decision: Mapping[str, Any] | None
+    folder: Path,
+    listed: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+    decision: Mapping[str, Any] | None,
+    checked: Mapping[str, Any] | None,
 ) -> summary.Model:
     evaluation = folder / contract.TRAINING_DIR / contract.EVALUATION_FILE
     return summary.Model(
@@ -141,6 +153,7 @@ def _read_model(
         evaluation=job.read_json(evaluation) if evaluation.is_file() else {},
         verdict=verdict,
         decision=decision,
+        checked=checked or {},
     )
 
 

@@ -7,7 +7,7 @@ they decide nothing (Judge and Decide did) and read no file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Model:
     evaluation: Json
     verdict: Json
     decision: Json | None = None
+    checked: Json = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -79,6 +80,7 @@ class Run:
     predict_data: Json
     models: tuple[Model, ...]
     policy: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def status_of(models: Sequence[Model]) -> str:
@@ -173,6 +175,17 @@ def _model(model: Model) -> dict[str, Any]:
         "reason": evaluation.get("reason"),
         "autogluon_version": inference.get("autogluon_version") or evaluation.get("autogluon_version"),
         "warnings": list(inference.get("warnings") or ()),
+        "drift": _drift(model),
+    }
+
+
+def _drift(model: Model) -> dict[str, Any]:
+    """Return what CheckData found: the column that moved most, its PSI, and what there was to warn of."""
+    worst = model.checked.get("worst") or {}
+    return {
+        "column": worst.get("column"),
+        "psi": worst.get("psi"),
+        "warnings": list(model.checked.get("warnings") or ()),
     }
 
 
@@ -190,5 +203,5 @@ def _data(run: Run) -> dict[str, Any]:
         "skipped_rows": predict.get("skipped_rows", 0),
         "ignored": list(train.get("ignored") or ()),
         "extra_columns": list(predict.get("extra_columns") or ()),
-        "warnings": [*(train.get("warnings") or ()), *(predict.get("warnings") or ())],
+        "warnings": [*(train.get("warnings") or ()), *(predict.get("warnings") or ()), *run.notes],
     }

@@ -13,7 +13,7 @@ from typing import Any
 from fake_aws import Request
 from lambda_world import NAMES, PIPELINE, PREFIX, LambdaWorld, evaluation
 
-from lambda_trigger import decide, judge, notify, register, status, trigger
+from lambda_trigger import check, decide, judge, notify, register, status, trigger
 from lambda_trigger.ports import ModelGroup, NewPackage, PortError
 from steps import contract
 
@@ -27,6 +27,7 @@ def lambda_calls() -> dict[str, list[Request]]:
         "trigger": _exercise_trigger,
         "status": _exercise_status,
         "notify": _exercise_notify,
+        "check": _exercise_check,
         "judge": _exercise_judge,
         "decide": _exercise_decide,
         "register": _exercise_register,
@@ -82,11 +83,13 @@ def _exercise_notify(world: LambdaWorld) -> None:
         manifest = contract.manifests("s3://raw/", [contract.DataFile("train.csv", "e", 8)])[contract.MANIFEST_FILE]
         world.write(f"{PREFIX}/manifests/{version}/{contract.MANIFEST_FILE}", manifest)
     world.write(f"{RUN}/judge/verdicts.json", _verdicts(world))
+    world.write(f"{RUN}/check/contract.json", {"notes": [], "models": {}})
     world.write(f"{RUN}/predictions/summary.json", {"status": "Succeeded", "rows": 1, "predict_rows": 1, "models": {}})
     world.aws.requests.clear()
     event = {"Execution": EXECUTION, "Settings": uri, "TrainDataVersion": "t", "PredictDataVersion": "p"}
     for kind in (contract.STARTED, contract.TRAINED_MAIL, contract.FINISHED, contract.FINISHED):
         more = {"Kind": kind, "Verdicts": f"{RUN}/judge/verdicts.json", "Predictions": f"{RUN}/predictions"}
+        more["Contract"] = f"{RUN}/check/contract.json"
         assert notify.handler({**event, **more}, world.context("notify")) == {"Sent": "true"}
 
 
@@ -103,11 +106,36 @@ def _train(world: LambdaWorld, maes: dict[str, float], run: str = RUN, **setting
         digest = f"{slug}{run[-1]}".lower().encode().hex().ljust(64, "0")
         found = evaluation(mae=mae, artifact={"sha256": digest, "size": 9, "file": "model.tar.gz"})
         world.write(f"{run}/train/{slug}/evaluation/{slug}/evaluation.json", found)
+        world.write(f"{run}/train/{slug}/evaluation/{slug}/schema.json", {"columns": []})
         world.write(f"{run}/train/{slug}/model/{slug}/model.tar.gz", f"artifact {digest}")
         world.write(f"{run}/prepare-prediction/predict/{slug}/status.json", {"rows": 5})
         event[contract.evaluation_key(slug)] = f"{run}/train/{slug}/evaluation"
         event[contract.model_key(slug)] = f"{run}/train/{slug}/model"
     return event
+
+
+def _exercise_check(world: LambdaWorld) -> None:
+    """Compare what was prepared with defaults of which one has its schema beside it."""
+    event: dict[str, Any] = {"Execution": EXECUTION, "Settings": world.deploy(), "Output": f"{RUN}/check"}
+    outputs = {"Train": f"{RUN}/prepare-training/train", "Predict": f"{RUN}/prepare-prediction/predict"}
+    column = {"kind": "number", "null_rate": 0.0, "points": [1.0, 2.0]}
+    world.write(f"{outputs['Train']}/data.json", {"columns": {"x": "number"}})
+    for name in NAMES:
+        for uri in outputs.values():
+            world.write(f"{uri}/{name}/status.json", {"status": "prepared", "rows": 5})
+            world.write(f"{uri}/{name}/profile.json", {"rows": 5, "columns": {"x": column}})
+        _approve(world, name)
+    world.write(f"{PREFIX}/registry/EWR/ab/schema.json", {"columns": [{"name": "x", "kind": "number"}]})
+    world.aws.requests.clear()
+    check.handler({**event, **outputs}, world.context("check"))
+
+
+def _approve(world: LambdaWorld, name: str) -> None:
+    registry = world.context("decide").ports.registry
+    group = ModelGroup(f"{PIPELINE}-{name}", PIPELINE, name)
+    registry.ensure_group(group)
+    artifact = f"{PREFIX}/registry/{name}/ab/model.tar.gz"
+    registry.register(NewPackage(group.name, "Approved", artifact, "image:1", name * 12, {"sha256": "ab"}))
 
 
 def _exercise_judge(world: LambdaWorld) -> None:
@@ -118,12 +146,8 @@ def _exercise_decide(world: LambdaWorld) -> None:
     """Choose with all defaults there, then with one missing."""
     world.write(f"{RUN}/judge/verdicts.json", _judged(world, 50.0))
     event = _train(world, {name: 50.0 for name in NAMES}, fallback={"policy": "all", "on_missing_default": "fail"})
-    registry = world.context("decide").ports.registry
     for name in NAMES:
-        group = ModelGroup(f"{PIPELINE}-{name}", PIPELINE, name)
-        registry.ensure_group(group)
-        artifact = f"{PREFIX}/registry/{name}/ab/model.tar.gz"
-        registry.register(NewPackage(group.name, "Approved", artifact, "image:1", name * 12, {"sha256": "ab"}))
+        _approve(world, name)
     world.aws.requests.clear()
     more = {"Verdicts": f"{RUN}/judge/verdicts.json", "Predict": f"{RUN}/prepare-prediction/predict", "First": 0}
     request = {**event, **more, "Policy": "all", "Image": "image:2", "Output": f"{RUN}/decide"}

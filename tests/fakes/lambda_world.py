@@ -36,6 +36,7 @@ VARIABLES = {
     "trigger": ("TOPIC_ARN", "PIPELINE_NAME", "ARTIFACT_PREFIX", "RAW_BUCKET"),
     "status": ("TOPIC_ARN", "COMMAND_FLAGS", "PIPELINE_NAME", "ARTIFACT_PREFIX", "STUDIO_DOMAIN"),
     "notify": ("TOPIC_ARN", "COMMAND_FLAGS", "PIPELINE_NAME", "STUDIO_DOMAIN"),
+    "check": (),
     "judge": (),
     "decide": ("COMMAND_FLAGS",),
     "register": (),

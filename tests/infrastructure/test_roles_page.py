@@ -14,7 +14,7 @@ from typing import Any
 from rendered_template import ACCOUNT, BASIC, REGION, policies, variants
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "roles.md"
-RECORDED = frozenset({"trigger", "status", "notify", "judge", "decide", "register", "operator", "deploy"})
+RECORDED = frozenset({"trigger", "status", "notify", "check", "judge", "decide", "register", "operator", "deploy"})
 """Actors whose requests `test_roles` compares with their policies."""
 NAMES = {
     f"flights-raw-{ACCOUNT}-{REGION}": "RAW",

@@ -57,6 +57,7 @@ class Desk:
         if found["artifact"]:
             found["artifact"] = {**found["artifact"], "sha256": changes.get("sha256", f"{slug:a<64}".lower()[:64])}
         self.write(f"{RUN}/Train-{slug}/evaluation/{slug}/evaluation.json", found)
+        self.write(f"{RUN}/Train-{slug}/evaluation/{slug}/schema.json", {"columns": []})
         self.write(f"{RUN}/Train-{slug}/model/{slug}/model.tar.gz", f"artifact of {slug}")
 
     def event(self, slugs: list[str], **more: Any) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Check: training data, data to predict and approved defaults against each other, before anything is trained.
+
+What is compared and said is pure (`stability`, `findings`). `handler` reads the profiles that the prepare steps wrote
+and the schemas of the defaults, writes `contract.json`, and raises where a limit that fails a run is passed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lambda_trigger import findings, settings, stability
+from lambda_trigger.decide import find_default
+from lambda_trigger.findings import Checked, Default
+from lambda_trigger.ports import ObjectStore, Ports, Scalar, StoreError, join_uri, ports_for
+from lambda_trigger.settings import Drift, Model, Settings
+from steps import contract
+
+log = logging.getLogger(__name__)
+
+READERS = 8
+"""Models that are read at a time: a thousand take a minute instead of eight."""
+NAMED = 50
+"""Failures that the message names; all of them are in `contract.json`."""
+NO_ROWS = "no rows to predict"
+
+
+class DriftError(Exception):
+    """The data pass limits that fail a run; the message names all of them and what to do."""
+
+
+def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
+    """Check the data of all models; return `ContractUri` and `Warnings`, the number of warnings.
+
+    Raises:
+        DriftError: a measure passes its `fail` limit, or a default does not fit and `drift.default` is `fail`.
+    """
+    ports = ports_for(context)
+    chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
+    with ThreadPoolExecutor(READERS) as readers:
+        models = list(readers.map(lambda model: _check_model(ports, chosen, event, model), chosen.models))
+    notes = findings.find_strangers(chosen.drift.ignore, _columns_of(ports.objects, event))
+    uri = join_uri(event[contract.KEY_OUTPUT], contract.CONTRACT_FILE)
+    ports.objects.write_text(uri, findings.to_json(str(event[contract.KEY_EXECUTION]), chosen.drift, models, notes))
+    failures = [f"{model.name}: {failure}" for model in models for failure in model.verdict.failures]
+    if failures:
+        raise DriftError(_say_failures(failures, ports.objects.locate(uri)))
+    warnings = findings.count_warnings(models, notes)
+    log.info("checked %d models, %d warnings", len(models), warnings)
+    return {contract.OUT_CONTRACT: uri, contract.OUT_WARNINGS: warnings}
+
+
+def _check_model(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], model: Model) -> Checked:
+    train, predict = (join_uri(event[key], model.slug) for key in (contract.KEY_TRAIN, contract.KEY_PREDICT))
+    waiting = _read(ports.objects, predict, contract.STATUS_FILE)
+    if waiting["status"] != contract.PREPARED or not waiting["rows"]:
+        return Checked(model.name, model.slug, reason=waiting.get("reason") or NO_ROWS)
+    asked = _read(ports.objects, predict, contract.PROFILE_FILE)
+    default = _check_default(ports, chosen, event, model, asked)
+    trained = _read(ports.objects, train, contract.STATUS_FILE)
+    if trained["status"] != contract.PREPARED:
+        verdict = findings.judge({}, default, chosen.drift, model.pooled)
+        reason = trained.get("reason") or trained["status"]
+        return Checked(model.name, model.slug, 0, asked["rows"], reason, default=default, verdict=verdict)
+    profile = _read(ports.objects, train, contract.PROFILE_FILE)
+    columns = stability.compare(profile, asked, _left_out(chosen.drift, model))
+    verdict = findings.judge(columns, default, chosen.drift, model.pooled)
+    return Checked(model.name, model.slug, profile["rows"], asked["rows"], None, columns, default, verdict)
+
+
+def _read(objects: ObjectStore, folder: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(objects.read_text(join_uri(folder, name)))
+    return found
+
+
+def _left_out(limits: Drift, model: Model) -> tuple[str, ...]:
+    """Return the columns that are not compared: a pooled model's segments to predict are others by design."""
+    return (*limits.ignore, *((limits.segment,) if limits.segment and model.pooled else ()))
+
+
+def _columns_of(objects: ObjectStore, event: Mapping[str, Scalar]) -> list[str]:
+    return list(_read(objects, str(event[contract.KEY_TRAIN]), contract.DATA_FILE)["columns"])
+
+
+def _check_default(
+    ports: Ports, chosen: Settings, event: Mapping[str, Scalar], model: Model, asked: Mapping[str, Any]
+) -> Default | None:
+    """Return what the default lacks for the rows to predict, or why that cannot be told; None where there is none."""
+    package = find_default(ports.registry, chosen.group(model).name, str(event[contract.KEY_EXECUTION]))
+    if package is None:
+        return None
+    uri = join_uri(package.artifact_uri.rpartition("/")[0], contract.SCHEMA_FILE)
+    kinds = {name: str(column["kind"]) for name, column in asked["columns"].items()}
+    try:
+        found = ports.objects.read_tagged(uri)
+        if found is None:
+            return Default(package.version, unchecked=f"not checked: it was registered without {contract.SCHEMA_FILE}")
+        return Default(package.version, findings.find_mismatches(json.loads(found.text), kinds))
+    except (StoreError, ValueError, KeyError, TypeError):
+        log.warning("%s cannot be read as a schema; the default of %s is not checked", uri, model.slug)
+        return Default(package.version, unchecked=f"not checked: its {contract.SCHEMA_FILE} cannot be read")
+
+
+def _say_failures(failures: list[str], where: str) -> str:
+    lines = [
+        f"{len(failures)} limit{'s' if len(failures) > 1 else ''} of `drift` passed, so that nothing was trained:",
+        *(f"  {failure}" for failure in failures[:NAMED]),
+        *([f"  and {len(failures) - NAMED} more"] if len(failures) > NAMED else []),
+        f"All measures are in {where}. Mend the files and start again, or change `drift` in the config.",
+    ]
+    return "\n".join(lines)
