@@ -182,7 +182,8 @@
     chart(target, text, make);
     return element("section", { class: "card" }, element("h3", {}, title), element("p", { class: "note" }, note), target);
   };
-  const table = (title, heads, lines) => element("section", { class: "card" }, element("h3", {}, title),
+  const table = (title, heads, lines, note = "") => element("section", { class: "card" }, element("h3", {}, title),
+    note ? element("p", { class: "note" }, note) : null,
     element("div", { class: "scroll", role: "region", "aria-label": title, tabindex: "0" },
       element("table", { class: "plain" },
         element("thead", {}, element("tr", {}, ...heads.map((head, at) => element("th", { scope: "col", class: at ? "number" : "" }, head)))),
@@ -213,11 +214,16 @@
     ["Model", "Holdout MAE", "Validation MAE", "Fit s", "Predict s"],
     lines.map((line) => [line.model, ...["holdout_mae", "score_val", "fit_seconds", "predict_seconds"].map((key) => figure(line[key]))]));
 
+  const drift = ({ columns, note }) => (!columns.length && !note ? null : table("Drift, training rows to rows to predict",
+    ["Column", "PSI", "Null in training", "Null to predict", "Unseen categories"],
+    columns.map(([name, psi, ...rates]) => [name, figure(psi), ...rates.map((rate) => (known(rate) ? percent(rate) : "–"))]), note));
+
   const panel = (detail) => element("div", { class: "panel", role: "region", "aria-label": `Details of ${detail.name}` },
     element("dl", { class: "facts" }, ...detail.facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
     detail.notes.length ? element("ul", { class: "warnings" }, ...detail.notes.map((note) => element("li", {}, note))) : null,
     charts(detail),
     leaderboard(detail.leaderboard),
+    drift(detail.drift),
     detail.unseen.length ? table("Categories that training never saw", ["Column", "Share of rows"], detail.unseen.map(([name, rate]) => [name, percent(rate)])) : null,
     detail.nulls.length ? table("Null rates far from training's", ["Column", "Training", "To predict"], detail.nulls.map(([name, a, b]) => [name, percent(a), percent(b)])) : null);
 

@@ -23,13 +23,26 @@ CODE_ADDRESS = re.compile(r"/code/([a-z]+)/[0-9a-f]{64}")
 
 LAMBDA_KEYS = {
     *(c.KEY_KIND, c.KEY_EXECUTION, c.KEY_SETTINGS, c.KEY_THRESHOLD, c.KEY_POLICY, c.KEY_OUTPUT, c.KEY_VERDICTS),
-    *(c.KEY_PREDICT, c.KEY_FIRST, c.KEY_IMAGE, c.KEY_REGISTRY, c.KEY_PREDICTIONS, c.KEY_STARTED),
+    *(
+        c.KEY_TRAIN,
+        c.KEY_CONTRACT,
+        c.KEY_PREDICT,
+        c.KEY_FIRST,
+        c.KEY_IMAGE,
+        c.KEY_REGISTRY,
+        c.KEY_PREDICTIONS,
+        c.KEY_STARTED,
+    ),
     *(c.RAW_DATA_URI, c.TRAIN_DATA_VERSION, c.PREDICT_DATA_VERSION),
 }
-LAMBDA_OUTPUTS = {c.OUT_REJECTED, c.OUT_VERDICTS, c.OUT_DECISION, c.OUT_DECISIONS, c.OUT_REGISTERED, c.OUT_SENT}
+LAMBDA_OUTPUTS = {
+    *(c.OUT_CONTRACT, c.OUT_WARNINGS, c.OUT_REJECTED, c.OUT_VERDICTS, c.OUT_DECISION, c.OUT_DECISIONS),
+    *(c.OUT_REGISTERED, c.OUT_SENT),
+}
 INPUTS = {
     *(c.IN_CODE, c.IN_SETTINGS, c.IN_RAW, c.IN_MANIFEST, c.IN_SCHEMA, c.IN_PREPARED, c.IN_PREDICT, c.IN_MODEL),
     *(c.IN_EVALUATION, c.IN_DECISION, c.IN_VERDICTS, c.IN_INFERENCE, c.IN_TRAIN_DATA, c.IN_PREDICT_DATA),
+    c.IN_CONTRACT,
 }
 OUTPUTS = {c.OUT_TRAIN, c.OUT_SCHEMA, c.OUT_PREDICT, c.OUT_MODEL, c.OUT_EVALUATION, c.OUT_PREDICTIONS}
 
@@ -130,11 +143,11 @@ def test_no_null_key_stands_at_the_top(definition: dict[str, Any]) -> None:
     assert [key for key, value in definition.items() if value is None] == []
 
 
-def test_n_models_make_3n_and_13_steps(steps: dict[str, Step], models: tuple[ModelSpec, ...]) -> None:
+def test_n_models_make_3n_and_14_steps(steps: dict[str, Step], models: tuple[ModelSpec, ...]) -> None:
     slugs = [model.slug for model in models]
     assert slugs == ["C-all", "EWR", "pooled"]
     expected = [
-        *(c.NOTIFY_STARTED, c.PREPARE_TRAINING, c.PREPARE_PREDICTION),
+        *(c.NOTIFY_STARTED, c.PREPARE_TRAINING, c.PREPARE_PREDICTION, c.CHECK_DATA),
         *(f"{c.TRAIN}-{slug}" for slug in slugs),
         *(c.JUDGE, c.NOTIFY_TRAINED, c.GATE),
         *(f"{c.INFER}-{slug}" for slug in slugs),
@@ -145,7 +158,7 @@ def test_n_models_make_3n_and_13_steps(steps: dict[str, Step], models: tuple[Mod
     ]
 
     assert list(steps) == expected
-    assert len(steps) == 3 * len(models) + 13
+    assert len(steps) == 3 * len(models) + 14
 
 
 def test_parameters_have_the_types_and_defaults_of_the_config(definition: dict[str, Any]) -> None:
@@ -340,7 +353,7 @@ def test_decide_is_split_where_its_outputs_exceed_what_a_lambda_returns() -> Non
     found = compile_pipeline(settings, choose(settings, CONFIG, None, frozen=True), local=True)
     steps = {step["Name"]: step for step in walk(json.loads(found.text)["Steps"])}
 
-    assert len(steps) == 3 * (c.DECIDE_WIDTH + 1) + 14
+    assert len(steps) == 3 * (c.DECIDE_WIDTH + 1) + 15
     first, second = steps[c.DECIDE], steps[f"{c.DECIDE}-2"]
     assert (first["Arguments"][c.KEY_FIRST], second["Arguments"][c.KEY_FIRST]) == (0, c.DECIDE_WIDTH)
     assert [len(step["OutputParameters"]) for step in (first, second)] == [50, 4]
@@ -361,3 +374,19 @@ def test_an_input_prefix_ends_where_no_longer_name_can_begin(steps: dict[str, St
 
     assert uris
     assert [row for row in uris if row[2]["Std:Join"]["Values"][-1] != ""] == []
+
+
+def test_nothing_is_trained_before_the_data_are_checked(steps: dict[str, Step], models: tuple[ModelSpec, ...]) -> None:
+    check = steps[c.CHECK_DATA]
+
+    assert {f"{c.TRAIN}-{model.slug}" for model in models} == {
+        name for name, step in steps.items() if c.CHECK_DATA in step.get("DependsOn", [])
+    }
+    prepared = {path.split(".")[1] for path in references(check["Arguments"]) if path.startswith("Steps.")}
+    assert prepared == {c.PREPARE_TRAINING, c.PREPARE_PREDICTION}
+
+
+def test_what_the_check_takes_does_not_grow_with_the_models(steps: dict[str, Step]) -> None:
+    assert set(steps[c.CHECK_DATA]["Arguments"]) == {
+        *(c.KEY_EXECUTION, c.KEY_SETTINGS, c.KEY_TRAIN, c.KEY_PREDICT, c.KEY_OUTPUT)
+    }

@@ -53,6 +53,7 @@ class Sample:
     version: int | None = None
     warnings: tuple[str, ...] = ()
     unseen: Mapping[str, float] = field(default_factory=dict)
+    drift: tuple[str, ...] = ()
     features: Sequence[str] = FEATURES
 
     @property
@@ -102,6 +103,7 @@ def build(root: Path, samples: Sequence[Sample] = FLIGHTS, csv: bool = False, ho
     }
     job.write_json(inputs / contract.IN_SETTINGS / contract.SETTINGS_FILE, settings)
     job.write_json(inputs / contract.IN_VERDICTS / contract.VERDICTS_FILE, verdicts(samples, holdout_rows))
+    job.write_json(inputs / contract.IN_CONTRACT / contract.CONTRACT_FILE, checked(samples))
     rows = sum(sample.rows for sample in samples)
     _write_data(inputs, rows)
     owner = np.random.default_rng(1).permutation(np.repeat(np.arange(len(samples)), [s.rows for s in samples]))
@@ -137,6 +139,21 @@ def verdicts(samples: Sequence[Sample], holdout_rows: int = 300) -> dict[str, An
     rules = {"threshold": 20.0, "max_baseline_ratio": 1.0, "min_holdout_rows": 1}
     models = {sample.slug: _verdict(sample, holdout_rows) for sample in samples}
     return {"execution": EXECUTION, "passed": rejected == 0, "rejected": rejected, **rules, "models": models}
+
+
+def checked(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Return what CheckData would have written."""
+    return {"notes": [], "models": {sample.slug: _checked(sample) for sample in samples}}
+
+
+def _checked(sample: Sample) -> dict[str, Any]:
+    columns = {
+        name: {"kind": "number", "psi": 0.4 / (at + 1), "null_train": 0.02, "null_predict": 0.03, "unseen": None}
+        for at, name in enumerate(sample.features)
+    }
+    worst = {"column": sample.features[0], "psi": 0.4} if sample.features else None
+    found = {"name": sample.name, "reason": None, "columns": columns, "worst": worst, "default": None}
+    return {**found, "warnings": list(sample.drift)}
 
 
 def _verdict(sample: Sample, holdout_rows: int) -> dict[str, Any]:
