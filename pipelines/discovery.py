@@ -55,6 +55,7 @@ def _request(settings: Settings) -> dict[str, object]:
         "glob_predict": list(data.predict),
         "label": data.label,
         "id": data.id,
+        "drop": list(data.drop),
         "delimiter": data.delimiter,
         "segment": slices.segment_column(settings),
         "min_rows": settings.min_rows,

@@ -58,10 +58,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Census:
-    """Segments counted in the raw data, and the rows that belong to none of the models."""
+    """Segments counted in the raw data, and the rows that belong to none of the models.
+
+    `absent` tells which columns of the training files the prediction files lack.
+    """
 
     segments: tuple[Segment, ...]
     unmatched: Segment
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Census:
@@ -72,7 +76,9 @@ class Census:
             for item in found.get(key, ())
         )
         rest = found.get("null" if key == "segments" else "unmatched") or {}
-        return cls(rows, Segment("", rest.get("train_rows", 0), rest.get("predict_rows", 0)))
+        return cls(
+            rows, Segment("", rest.get("train_rows", 0), rest.get("predict_rows", 0)), tuple(found.get("absent", ()))
+        )
 
 
 def choose_models(settings: Settings, census: Census | None, always_pooled: bool = False) -> tuple[ModelSpec, ...]:

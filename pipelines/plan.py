@@ -58,9 +58,14 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, defi
 
 
 def warnings(census: Census) -> tuple[str, ...]:
-    """Return what a person should look at before the run: a filter that matches nothing is mostly misspelt."""
+    """Return what a person should look at before the run: a filter that matches nothing is mostly misspelt.
+
+    A column that the prediction files lack ends the run in PreparePrediction, unless it is empty in training.
+    """
     idle = (s.value for s in census.segments if not s.train_rows and not s.predict_rows)
-    return tuple(f"model {name!r} matches no row of the raw files; look at its where or its globs" for name in idle)
+    lacking = (f"{sentence}. The run will fail, unless the column is empty in training" for sentence in census.absent)
+    matching = (f"model {name!r} matches no row of the raw files; look at its where or its globs" for name in idle)
+    return (*lacking, *matching)
 
 
 def _line(segment: Segment, own: Mapping[str, str], rest: str) -> Line:

@@ -64,7 +64,16 @@ def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
         "null": _entry(None, {}, {}) if listed else rest,
         "models": [{"name": name, **_entry(n, train, predict)} for n, name in enumerate(listed)],
         "unmatched": rest if listed else _entry(None, {}, {}),
+        "absent": _absent(settings, files),
     }
+
+
+def _absent(settings: Mapping[str, Any], files: Mapping[str, Sequence[RawFile]]) -> list[str]:
+    """Return what the headers of the prediction files lack: the id, or a column that training would learn from."""
+    taken = {settings["label"], settings["id"], *settings["drop"]}
+    wanted = [(settings["id"], "data.id")]
+    wanted += [(name, "a training column") for name in files[assignment.TRAIN][0].columns if name not in taken]
+    return loading.missing_columns(files[assignment.PREDICT], wanted)
 
 
 def _segment_entries(train: Counts, predict: Counts) -> list[dict[str, Any]]:

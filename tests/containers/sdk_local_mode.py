@@ -23,7 +23,7 @@ from steps import contract as c
 REGION, BUCKET, RAW_BUCKET = "us-east-1", "artifacts", "raw"
 NEED_A_LAMBDA = frozenset(
     {
-        *("NotifyStarted", "Judge", "NotifyTrained"),
+        *("NotifyStarted", "CheckData", "Judge", "NotifyTrained"),
         *("PostProcess", "NotifyFinished", "RegisterModels"),
         *("RegisterModelsFallback", "Decide", "PostProcessFallback", "NotifyFinishedFallback"),
     }
@@ -101,6 +101,7 @@ def _pipeline(blueprint: Any, models: tuple[ModelSpec, ...], raw_uri: str) -> An
         f"the list of removed steps is wrong: {removed ^ (NEED_A_LAMBDA | fallback)}"
     )
     for step in pipeline.steps:
+        step.depends_on = [other for other in step.depends_on or () if other.name not in removed] or None
         if step.name in (c.PREPARE_TRAINING, c.PREPARE_PREDICTION):
             _mount_folder(step, raw_uri)
     return pipeline

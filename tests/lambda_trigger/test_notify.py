@@ -88,6 +88,25 @@ def test_the_mail_of_the_trainings_has_a_table_and_every_reason(desk: Desk) -> N
     assert "EWR: MAE 31 > threshold 20" in text
 
 
+def test_the_mail_of_the_trainings_names_a_few_warnings_of_drift(desk: Desk) -> None:
+    desk.configure()
+    names = ["EWR", "JFK", "LGA"]
+    for slug in names:
+        desk.train(slug, mae=10.0)
+    judge.handler(desk.event(names, Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
+    warnings = {"EWR": [f"column 'c{n}' moved" for n in range(5)], "JFK": ["column 'z' moved"], "LGA": []}
+    models = {slug: {"name": slug, "warnings": found} for slug, found in warnings.items()}
+    checked = desk.write(f"{RUN}/check/contract.json", {"notes": [], "models": models})
+    more = {"Verdicts": f"{RUN}/judge/verdicts.json", "Contract": checked}
+
+    notify.handler(desk.event(names, Kind="trained", **more), desk.context)
+
+    text = body(desk)
+    assert "Data to predict unlike training data, 6 warnings:\n  EWR: column 'c0' moved\n" in text
+    assert "  and 1 more, in the report" in text
+    assert "JFK: column" not in text
+
+
 def test_a_run_served_by_fresh_models_says_so_in_its_first_line(desk: Desk) -> None:
     finish(desk, {name: model_summary() for name in ("EWR", "JFK", "LGA")})
 

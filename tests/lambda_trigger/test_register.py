@@ -62,6 +62,7 @@ def test_the_artifact_is_copied_to_the_registry_under_its_sha256(desk: Desk) -> 
     assert package.artifact_uri == f"{BASE}/registry/EWR/{'e' * 64}/model.tar.gz"
     assert desk.ports.objects.read_text(package.artifact_uri) == "artifact of EWR"
     assert desk.ports.objects.exists(f"{BASE}/registry/EWR/{'e' * 64}/evaluation.json")
+    assert desk.read(f"{BASE}/registry/EWR/{'e' * 64}/schema.json") == {"columns": []}
 
 
 def test_registering_again_in_the_same_or_a_later_execution_makes_nothing_new(desk: Desk) -> None:
@@ -139,7 +140,8 @@ def test_the_artifact_of_a_deleted_version_goes_with_it_and_no_other(desk: Desk)
         run(desk, ["EWR"], f"run-{number}")
 
     assert [stored(desk, digest) for digest in digests] == [False, False, True, True]
-    assert [stored(desk, digest, "evaluation.json") for digest in digests] == [False, False, True, True]
+    for name in ("evaluation.json", "schema.json"):
+        assert [stored(desk, digest, name) for digest in digests] == [False, False, True, True]
 
 
 def test_an_artifact_that_another_version_has_too_is_kept(desk: Desk) -> None:

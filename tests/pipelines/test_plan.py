@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.local.forecast import Forecast
 from pipelines.models import Census, Segment, choose_models
-from pipelines.plan import Line, Plan, draw, render
+from pipelines.plan import Line, Plan, draw, render, warnings
 from pipelines.settings import validate
 
 STEP = {"Name": "A", "Type": "Processing", "Arguments": {}}
@@ -37,6 +37,12 @@ def test_rows_without_a_model_are_shown_with_what_becomes_of_them() -> None:
     found = plan(Census((Segment("a", 50, 5), Segment("b", 1, 1)), Segment("", 0, 0)), rest="skip")
 
     assert [line.model for line in found.lines] == ["own", "skip"]
+
+
+def test_columns_that_the_prediction_files_lack_are_warned_of() -> None:
+    (warning,) = warnings(Census((Segment("a", 5, 5),), Segment("", 0, 0), ("column 'x' is not in 'p.csv'",)))
+
+    assert warning == "column 'x' is not in 'p.csv'. The run will fail, unless the column is empty in training"
 
 
 def test_listed_models_are_planned_by_name() -> None:

@@ -205,6 +205,16 @@ def test_an_artifact_of_ones_own_becomes_the_approved_default(shop: Shop) -> Non
     assert {"mae": "9.5", "autogluon_version": "1.6.3", "model": "EWR"}.items() <= default.metadata.items()
 
 
+def test_the_columns_that_a_registered_model_takes_are_kept_beside_it(shop: Shop) -> None:
+    schema = {"columns": [{"name": "x", "kind": "number"}]}
+    shop.cli("register", "EWR", str(shop.artifact(schema=schema)))
+
+    (kept,) = (shop.workspace / "s3").rglob("schema.json")
+
+    assert json.loads(kept.read_text()) == schema
+    assert (kept.parent / "model.tar.gz").is_file()
+
+
 def test_an_artifact_may_wait_for_its_approval(shop: Shop) -> None:
     shop.cli("register", "EWR", str(shop.artifact()), "--pending")
 

@@ -92,6 +92,36 @@ def test_the_table_tells_verdict_figures_and_who_served_why(tmp_path: Path, monk
     assert "LGA failed AutoGluon could not train on 1 rows (ValueError) – 20 – – skipped no approved default" in text
 
 
+def test_drift_is_in_the_table_and_explained_in_the_detail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = "column 'dep_delay': PSI 0.40 between training rows and rows to predict"
+    moved = dataclasses.replace(PASSED[0], drift=(warning, "column 'hour': moved"), warnings=("column 'hour': moved",))
+    page = render(tmp_path, monkeypatch, [moved, *PASSED[1:]])
+
+    assert "0.4 dep_delay 2 warnings" in page.text()
+    assert page.text().count("2 warnings") == 1
+    detail = page.embedded("detail-0")
+    assert detail["notes"] == [warning, "column 'hour': moved"]
+    assert detail["drift"]["columns"][0] == ["dep_delay", 0.4, 0.02, 0.03, None]
+    assert detail["drift"]["note"].startswith("PSI (population stability index) compares")
+
+
+def test_a_model_that_was_not_compared_says_why_and_whether_its_default_was_checked() -> None:
+    found = report._drift({"reason": "no training rows", "default": {"version": 2, "unchecked": "not checked: old"}})
+
+    assert found == {
+        "note": "Nothing is compared: no training rows. Approved default, version 2: not checked: old.",
+        "columns": [],
+    }
+
+
+def test_only_the_columns_that_moved_most_are_shown() -> None:
+    columns = {f"c{n:02d}": {"psi": n / 100, "null_train": 0.0, "null_predict": 0.0, "unseen": None} for n in range(40)}
+    found = report._drift({"columns": {**columns, "t": {**columns["c00"], "psi": None}}})
+
+    assert [name for name, *_ in found["columns"]] == [f"c{n:02d}" for n in range(39, 9, -1)]
+    assert found["note"].endswith("11 columns that moved less are left out.")
+
+
 @pytest.mark.parametrize(("local", "flag"), [(True, " --local"), (False, "")])
 def test_the_page_names_the_commands_to_run_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local: bool, flag: str

@@ -15,6 +15,7 @@ SETTINGS = {
     "label": "y",
     "id": "id",
     "delimiter": ",",
+    "drop": ["note"],
     "segment": "region",
     "models": None,
     "min_rows": 30,
@@ -54,6 +55,23 @@ def test_segments_are_counted_in_both_roles_and_sorted(tmp_path, raw, capsys):
     assert found["null"] == {"train_rows": 1, "predict_rows": 1}
     assert (found["train_rows"], found["predict_rows"]) == (5, 3)
     assert found["models"] == []
+
+
+def test_columns_that_the_prediction_files_lack_are_found_in_the_headers(tmp_path, raw, capsys):
+    (raw / "train.csv").write_text("id,region,kind,note,y\n1,b,x,z,1\n", encoding="utf-8")
+    (raw / "predict.csv").write_text("region,idd,kinds\nb,1,x\n", encoding="utf-8")
+
+    code, found, _ = run(tmp_path, capsys)
+
+    assert code == 0
+    assert found["absent"] == [
+        "column 'id' (data.id) is not in 'predict.csv'; nearest: 'idd', 'kinds'",
+        "column 'kind' (a training column) is not in 'predict.csv'; nearest: 'kinds'",
+    ]
+
+
+def test_nothing_is_absent_where_the_headers_agree(tmp_path, raw, capsys):
+    assert run(tmp_path, capsys)[1]["absent"] == []
 
 
 def test_listed_models_are_counted_with_the_rows_of_none(tmp_path, raw, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,17 @@ def test_why_a_model_served_is_decides_word_where_decide_ran() -> None:
     assert model("EWR", decision={"reason": "policy all"}).why == "policy all"
 
 
+def test_the_summary_tells_the_column_that_moved_most_and_the_warnings() -> None:
+    checked = {"worst": {"column": "x", "psi": 0.4, "more": 1}, "warnings": ["column 'x': PSI 0.40"], "columns": {}}
+    moved = dataclasses.replace(model("EWR"), checked=checked)
+    told = dataclasses.replace(run(moved), notes=("drift.ignore names 'y'",))
+
+    found = summary.summarize(told, rows=10)
+
+    assert found["models"]["EWR"]["drift"] == {"column": "x", "psi": 0.4, "warnings": ["column 'x': PSI 0.40"]}
+    assert found["data"]["warnings"][-1] == "drift.ignore names 'y'"
+
+
 def test_the_summary_tells_models_by_name_gate_and_data() -> None:
     found = summary.summarize(run(model("C (all)"), model("JFK", contract.DEFAULT)), rows=20)
     assert found["models"]["C (all)"] | {"warnings": None} == {
@@ -122,6 +134,7 @@ def test_the_summary_tells_models_by_name_gate_and_data() -> None:
         **{"accepted": True, "reasons": [], "served_by": "fresh", "why": "passed", "rows": 10, "rows_waiting": 0},
         **{"model_version": None, "holdout_rows": 5, "train_rows": 20, "status": "trained", "reason": None},
         **{"autogluon_version": None, "warnings": None, "mae_low": 29.5, "mae_high": None, "failure": None},
+        "drift": {"column": None, "psi": None, "warnings": []},
     }
     assert found["gate"] == {"passed": True, "threshold": 20.0, "max_baseline_ratio": 1.0, "min_holdout_rows": 1}
     assert (found["rows"], found["predict_rows"], found["execution"]) == (20, 30, "x1")
