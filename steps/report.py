@@ -20,7 +20,7 @@ import plotly.offline
 import pyarrow.parquet
 from markupsafe import Markup
 
-from steps import contract, job, summary
+from steps import contract, job, shift, summary
 
 _parquet: Any = pyarrow.parquet  # pyarrow has type information for a part of itself only
 
@@ -29,12 +29,6 @@ POINTS = 2_000
 ALL_POINTS = 150_000
 """Points of all models together, so that the page stays small with 1,000 of them."""
 IMPORTANCES = 15
-DRIFTS = 30
-"""Columns of a model's drift that the page shows."""
-_EXPLAINED = (
-    "PSI (population stability index) compares a column's shares over the deciles or categories of training, "
-    "0 is no change, by rule of thumb 0.1 a small shift and 0.25 a large one; for a few rows a large one may be chance."
-)
 _NAMED = 5
 _NULL_SHIFT = 0.1
 """A null rate this far from training's is worth a line."""
@@ -241,15 +235,8 @@ def _row(model: summary.Model) -> dict[str, Any]:
             model.evaluation.get("fit_seconds"),
             model.inference.get("rows_per_second"),
         ],
-        "drift": _drift_mark(model.checked),
+        "drift": shift.mark(model.checked),
     }
-
-
-def _drift_mark(checked: Json) -> dict[str, Any]:
-    """Return the largest PSI with its column, and how many warnings there are."""
-    worst, count = checked.get("worst") or {}, len(checked.get("warnings") or ())
-    mark = f"{count} warning{'s' * (count > 1)}" if count else ""
-    return {"psi": worst.get("psi"), "column": worst.get("column"), "mark": mark}
 
 
 def _overview(model: summary.Model) -> dict[str, Any]:
@@ -286,7 +273,7 @@ def _detail(model: summary.Model, points: int) -> dict[str, Any]:
         "prediction": _histogram((model.inference.get("prediction") or {}).get("histogram")),
         "label": _histogram(label.get("histogram")),
         "unseen": sorted((model.inference.get("unseen_categories") or {}).items(), key=lambda item: -item[1]),
-        "drift": _drift(model.checked),
+        "drift": shift.table(model.checked),
         "nulls": _null_shifts(model.inference.get("null_rates") or {}),
     }
 
@@ -305,24 +292,6 @@ def _notes(model: summary.Model) -> list[str]:
         notes.append("The registered default served this segment; what is shown of the holdout is this run's model")
     warnings = [*(model.checked.get("warnings") or ()), *(model.inference.get("warnings") or ())]
     return [*notes, *dict.fromkeys(str(warning) for warning in warnings)]
-
-
-def _drift(checked: Json) -> dict[str, Any]:
-    """Return the columns that moved most, each with PSI, both null rates and the share of unseen categories."""
-    columns = sorted((checked.get("columns") or {}).items(), key=lambda item: (-(item[1]["psi"] or 0), item[0]))
-    keys = ("psi", "null_train", "null_predict", "unseen")
-    left_out = len(columns) - DRIFTS
-    default = checked.get("default") or {}
-    said = [
-        f"Nothing is compared: {checked['reason']}." if checked.get("reason") else "",
-        _EXPLAINED if columns else "",
-        f"{left_out:,} columns that moved less are left out." if left_out > 0 else "",
-        f"Approved default, version {default['version']}: {default['unchecked']}." if default.get("unchecked") else "",
-    ]
-    return {
-        "note": " ".join(sentence for sentence in said if sentence),
-        "columns": [(name, *(found[key] for key in keys)) for name, found in columns[:DRIFTS]],
-    }
 
 
 def _facts(model: summary.Model) -> list[tuple[str, str]]:

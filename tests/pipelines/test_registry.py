@@ -206,12 +206,12 @@ def test_an_artifact_of_ones_own_becomes_the_approved_default(shop: Shop) -> Non
 
 
 def test_the_columns_that_a_registered_model_takes_are_kept_beside_it(shop: Shop) -> None:
-    schema = {"columns": [{"name": "x", "kind": "number"}]}
-    shop.cli("register", "EWR", str(shop.artifact(schema=schema)))
+    column = {"name": "x", "kind": "number", "null_rate": 0.5, "categories": None}
+    code, _, err = shop.cli("register", "EWR", str(shop.artifact(schema={"columns": [column]})))
 
+    assert code == 0, err
     (kept,) = (shop.workspace / "s3").rglob("schema.json")
-
-    assert json.loads(kept.read_text()) == schema
+    assert json.loads(kept.read_text()) == {"columns": [{"name": "x", "kind": "number"}]}
     assert (kept.parent / "model.tar.gz").is_file()
 
 

@@ -105,23 +105,6 @@ def test_drift_is_in_the_table_and_explained_in_the_detail(tmp_path: Path, monke
     assert detail["drift"]["note"].startswith("PSI (population stability index) compares")
 
 
-def test_a_model_that_was_not_compared_says_why_and_whether_its_default_was_checked() -> None:
-    found = report._drift({"reason": "no training rows", "default": {"version": 2, "unchecked": "not checked: old"}})
-
-    assert found == {
-        "note": "Nothing is compared: no training rows. Approved default, version 2: not checked: old.",
-        "columns": [],
-    }
-
-
-def test_only_the_columns_that_moved_most_are_shown() -> None:
-    columns = {f"c{n:02d}": {"psi": n / 100, "null_train": 0.0, "null_predict": 0.0, "unseen": None} for n in range(40)}
-    found = report._drift({"columns": {**columns, "t": {**columns["c00"], "psi": None}}})
-
-    assert [name for name, *_ in found["columns"]] == [f"c{n:02d}" for n in range(39, 9, -1)]
-    assert found["note"].endswith("11 columns that moved less are left out.")
-
-
 @pytest.mark.parametrize(("local", "flag"), [(True, " --local"), (False, "")])
 def test_the_page_names_the_commands_to_run_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local: bool, flag: str
