@@ -109,6 +109,6 @@ def _say_failures(failures: list[str], where: str) -> str:
         f"{len(failures)} limit{'s' if len(failures) > 1 else ''} of `drift` passed, so that nothing was trained:",
         *(f"  {failure}" for failure in failures[:NAMED]),
         *([f"  and {len(failures) - NAMED} more"] if len(failures) > NAMED else []),
-        f"All measures are in {where}. Mend the files and start again, or change `drift` in the config.",
+        f"All measures are in {where}. Mend the files or change `drift` in the config, then start a new run.",
     ]
     return "\n".join(lines)

@@ -54,7 +54,7 @@ def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
         raise StepError(f"raw folder {str(raw)!r} does not exist")
     with tempfile.TemporaryDirectory() as scratch, tables.connect(Path(scratch)) as connection:
         found = _count_roles(connection, settings, raw)
-    train, predict = found[assignment.TRAIN], found[assignment.PREDICT]
+    train, predict = (found[role].counts for role in (assignment.TRAIN, assignment.PREDICT))
     listed = [model["name"] for model in settings["models"] or ()]
     totals = {TRAIN_ROWS: sum(train.values()), PREDICT_ROWS: sum(predict.values())}
     rest = _entry(None, train, predict)
@@ -64,16 +64,17 @@ def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
         "null": _entry(None, {}, {}) if listed else rest,
         "models": [{"name": name, **_entry(n, train, predict)} for n, name in enumerate(listed)],
         "unmatched": rest if listed else _entry(None, {}, {}),
-        "absent": _absent(settings, files),
+        "absent": _absent(settings, found),
     }
 
 
-def _absent(settings: Mapping[str, Any], files: Mapping[str, Sequence[RawFile]]) -> list[str]:
+def _absent(settings: Mapping[str, Any], found: Mapping[str, Counted]) -> list[str]:
     """Return what the headers of the prediction files lack: the id, or a column that training would learn from."""
     taken = {settings["label"], settings["id"], *settings["drop"]}
     wanted = [(settings["id"], "data.id")]
-    wanted += [(name, "a training column") for name in files[assignment.TRAIN][0].columns if name not in taken]
-    return loading.missing_columns(files[assignment.PREDICT], wanted)
+    train, predict = (found[role].files for role in (assignment.TRAIN, assignment.PREDICT))
+    wanted += [(name, "a training column") for name in (train[0].columns if train else ()) if name not in taken]
+    return loading.missing_columns(predict, wanted) if predict else []
 
 
 def _segment_entries(train: Counts, predict: Counts) -> list[dict[str, Any]]:
@@ -85,11 +86,11 @@ def _entry(key: Any, train: Counts, predict: Counts) -> dict[str, int]:
     return {TRAIN_ROWS: train.get(key, 0), PREDICT_ROWS: predict.get(key, 0)}
 
 
-def _count_roles(connection: tables.Connection, settings: Mapping[str, Any], raw: Path) -> dict[str, Counts]:
+def _count_roles(connection: tables.Connection, settings: Mapping[str, Any], raw: Path) -> dict[str, Counted]:
     """Return the counts of both roles; all problems of both are reported together."""
     there = (path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
     keys = [key for key in there if not contract.is_marker(key)]
-    found: dict[str, Counts] = {}
+    found: dict[str, Counted] = {}
     problems: list[str] = []
     for role in (assignment.TRAIN, assignment.PREDICT):
         scope = isolation.scope_of(settings, role, settings[f"glob_{role}"])
@@ -111,7 +112,15 @@ class Task:
     raw: Path
 
 
-def _count_role(connection: tables.Connection, task: Task, scope: Scope) -> Counts:
+@dataclass(frozen=True)
+class Counted:
+    """Rows by segment or position of a model, and the files that were opened for it."""
+
+    counts: Counts
+    files: Sequence[RawFile]
+
+
+def _count_role(connection: tables.Connection, task: Task, scope: Scope) -> Counted:
     """Return the counts of one role; files that are to be left out count by their lines."""
     settings, rules = task.settings, scope.rules
     keys = rawfile.choose(task.keys, assignment.effective_globs(scope.common, rules))
@@ -128,7 +137,7 @@ def _count_role(connection: tables.Connection, task: Task, scope: Scope) -> Coun
     for key in lost:
         rows = rawfile.count_rows(task.raw / key, settings["delimiter"]) or 1
         found[scope.owner(key)] = found.get(scope.owner(key), 0) + rows
-    return found
+    return Counted(found, files)
 
 
 def _rules(settings: Mapping[str, Any], role: str) -> tuple[Rule, ...]:

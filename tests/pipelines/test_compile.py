@@ -154,14 +154,14 @@ def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
 
 
 def test_more_steps_than_the_ceiling_are_an_error_for_aws_and_a_warning_locally() -> None:
-    settings = listed(3, step_ceiling=21)
+    settings = listed(3, step_ceiling=22)
     chosen = choose_models(settings, None)
 
-    with pytest.raises(DefinitionError, match="22 steps, more than step_ceiling: 21"):
+    with pytest.raises(DefinitionError, match="23 steps, more than step_ceiling: 22"):
         compile_pipeline(settings, chosen)
     compiled = compile_pipeline(settings, chosen, local=True)
     assert len(compiled.warnings) == 1
-    assert compile_pipeline(listed(3, step_ceiling=22), chosen).warnings == ()
+    assert compile_pipeline(listed(3, step_ceiling=23), chosen).warnings == ()
 
 
 def test_a_limit_of_the_service_is_an_error_locally_too() -> None:

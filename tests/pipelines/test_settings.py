@@ -117,6 +117,9 @@ def test_data_and_models_have_no_default() -> None:
         ({"min_rows": 0}, "min_rows: expected greater than or equal to 1"),
         ({"output": {"csv": "yes"}}, "output.csv: expected true or false"),
         ({"tags": {"team": 7}}, "tags.team: expected text, found int; put it in quotes"),
+        ({"drift": {"unseen": {"warn": 2}}}, "drift.unseen.warn: expected less than or equal to 1"),
+        ({"drift": {"psi": {"fail": -1}}}, "drift.psi.fail: expected greater than or equal to 0"),
+        ({"drift": {"default": "skip"}}, "drift.default: expected one of 'warn' or 'fail'"),
         ({"rest": "drop"}, "rest: expected one of 'pooled', 'skip' or 'fail'"),
         (
             {"timezone": "Asia/Tokio"},
@@ -436,3 +439,10 @@ def test_any_text_is_either_a_mapping_or_a_settings_error(tmp_path: Path, text: 
     except SettingsError:
         return
     assert isinstance(found, dict)
+
+
+def test_a_fail_limit_of_drift_leaves_the_warn_limit_as_it_is_and_null_switches_one_off() -> None:
+    drift = validate(config(drift={"psi": {"fail": 0.5}, "nulls": {"warn": None}}), "c.yml").drift
+
+    assert (drift.psi.warn, drift.psi.fail) == (0.25, 0.5)
+    assert (drift.nulls.warn, drift.nulls.fail, drift.unseen.warn) == (None, None, 0.01)

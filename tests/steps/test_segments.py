@@ -66,7 +66,7 @@ def test_columns_that_the_prediction_files_lack_are_found_in_the_headers(tmp_pat
     assert code == 0
     assert found["absent"] == [
         "column 'id' (data.id) is not in 'predict.csv'; nearest: 'idd', 'kinds'",
-        "column 'kind' (a training column) is not in 'predict.csv'; nearest: 'kinds'",
+        "column 'kind' (a training column) is not in 'predict.csv'; nearest: 'kinds', 'idd'",
     ]
 
 
