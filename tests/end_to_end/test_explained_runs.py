@@ -82,7 +82,7 @@ def settings_change(project: Project) -> None:
     assert {told[f"Train-{name}"] for name in NAMES} == {("runs", change)}
     table = project.command("run", "--raw", str(project.raw), "--plan", "--explain")
     assert f"Train-west           runs   {change}" in table.stdout
-    assert "always run: NotifyStarted, Judge" in table.stdout
+    assert "always run: NotifyStarted, CheckData, Judge" in table.stdout
 
 
 def test_a_cut_model_and_a_garbled_entry_are_made_again_and_the_predictions_stay(files: Project) -> None:
