@@ -8,7 +8,6 @@ each one's model and image URI.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -25,11 +24,12 @@ from lambda_trigger.ports import (
     ports_for,
 )
 from lambda_trigger.settings import Model, Settings
-from lambda_trigger.text import list_names, quote_argument
+from lambda_trigger.text import list_names, make_logger, quote_argument
 from lambda_trigger.verdicts import Verdict, Verdicts
 from steps import contract
+from steps.contract import escape_controls
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 ALL = "all"
 PER_MODEL = "per_model"
@@ -234,13 +234,13 @@ def _say_missing(ports: Ports, missing: Sequence[Model], known: _Known, executio
 
     Only those that have a version can approve one; the others need an artifact from elsewhere.
     """
-    names = ", ".join(model.name for model in missing)
+    names = list_names([model.name for model in missing], len(missing))
     retry = ports.command("run", f"--retry {execution}")
     unfit = [model for model in missing if model.slug in known.unfit]
     only = " that loads here" if unfit else ""
     lines = [
         f"{NO_DEFAULT}{only} for {len(missing)} segment{'s' if len(missing) > 1 else ''}: {names}.",
-        *(f"{model.name}: {known.unfit[model.slug]}." for model in unfit),
+        *(escape_controls(f"{model.name}: {known.unfit[model.slug]}.") for model in unfit),
         f"{'Refresh or approve' if unfit else 'Approve'} a version of each (or register an artifact of your own: "
         "register MODEL ARTIFACT):",
         *(f"  {_command_for(ports, model, known)}" for model in missing),

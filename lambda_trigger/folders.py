@@ -37,6 +37,7 @@ from lambda_trigger.ports import (
     TaggedText,
 )
 from steps import contract
+from steps.contract import escape_controls
 
 REGISTRY_DIR = "registry"
 OUTBOX_DIR = "outbox"
@@ -242,6 +243,12 @@ class FolderRegistry:
         return made
 
 
+def _plain_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
+        raise ValueError(f"{text!r} is no name of a folder")
+    return text
+
+
 @dataclass(frozen=True)
 class FolderNotifier:
     """Notifier that shows a message on the console and keeps it in the outbox."""
@@ -253,11 +260,13 @@ class FolderNotifier:
     def publish(self, subject: str, body: str, context: Mapping[str, str]) -> None:
         """Show and keep a message under the next number of its execution."""
         try:
-            with lock_folder(self.outbox / context["execution"]) as folder:
+            with lock_folder(self.outbox / _plain_name(context["execution"])) as folder:
                 numbers = [int(found[1]) for path in folder.iterdir() if (found := re.match(r"(\d+)-", path.name))]
                 name = f"{max(numbers, default=0) + 1:02d}-{context['kind']}.txt"
-                write_atomically(folder / name, f"Subject: {subject}\n\n{body}", self.scratch)
-            self.console.write(f"\n{body.rstrip()}\n\n")
+                plain = escape_controls(body, keep="\n")
+                text = f"Subject: {escape_controls(subject)}\n\n{plain}"
+                write_atomically(folder / name, text, self.scratch)
+            self.console.write(f"\n{plain.rstrip()}\n\n")
             self.console.flush()
         except (OSError, ValueError) as error:
             raise NotifyError(f"message {context['kind']!r} cannot be kept: {error}") from error

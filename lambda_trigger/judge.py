@@ -6,7 +6,6 @@ rejected.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 
@@ -14,11 +13,11 @@ from lambda_trigger import evaluation, settings
 from lambda_trigger.evaluation import Evaluation
 from lambda_trigger.ports import Scalar, join_uri, ports_for
 from lambda_trigger.settings import Gate, Model, Settings
-from lambda_trigger.text import compare_numbers, format_number
+from lambda_trigger.text import compare_numbers, format_number, make_logger
 from lambda_trigger.verdicts import Verdict, Verdicts
 from steps import contract
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 
 class ThresholdError(Exception):

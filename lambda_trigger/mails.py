@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lambda_trigger.summary import ModelSummary, Summary
 from lambda_trigger.text import format_interval, format_number, format_table, list_names
 from lambda_trigger.verdicts import Verdict, Verdicts
+from steps.contract import escape_controls
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def trained(run: Run, verdicts: Verdicts, order: Sequence[str], drift: Sequence[
     if rejected:
         share = f"{len(rejected)} of {len(judged)} models"
         first = f"{run.pipeline}: the gate rejected {share} ({list_names(rejected)})"
-    reasons = [f"{m.name}: {'; '.join(m.reasons)}" for m in models if m.reasons]
+    reasons = [escape_controls(f"{m.name}: {'; '.join(m.reasons)}") for m in models if m.reasons]
     return Mail(first, _join(first, _facts(run), _verdict_table(models), "\n".join(reasons), _say_drift(drift)))
 
 
@@ -99,7 +100,7 @@ def _say_drift(warnings: Sequence[str]) -> str:
         return ""
     more = [f"  and {len(warnings) - WARNINGS} more, in the report"] if len(warnings) > WARNINGS else []
     first = f"Data to predict unlike training data, {_count(len(warnings), 'warning')}:"
-    return "\n".join([first, *(f"  {warning}" for warning in warnings[:WARNINGS]), *more])
+    return "\n".join([first, *(f"  {escape_controls(warning)}" for warning in warnings[:WARNINGS]), *more])
 
 
 def finished(run: Run, summary: Summary, places: Places) -> Mail:
@@ -128,15 +129,15 @@ def failed(run: Run, ending: Ending) -> Mail:
 
 def refused(pipeline: str, marker: str, when: str, problems: Sequence[str]) -> Mail:
     """Return the mail that a marker has started nothing: everything that is wrong, and what to do."""
-    name = marker.rpartition("/")[2]
+    name = escape_controls(marker.rpartition("/")[2])
     first = f"{pipeline}: NO run started by {name}, {_count(len(problems), 'problem')}"
-    wrong = "\n".join(["What is wrong:", *(f"  - {problem}" for problem in problems)])
+    wrong = "\n".join(["What is wrong:", *(f"  - {escape_controls(problem)}" for problem in problems)])
     again = "Mend it, then put the marker there again: each new version of it is looked at once."
     return Mail(first, _join(first, _lines({"marker": marker, "time": when}), wrong, again))
 
 
 def _say_step(step: FailedStep) -> str:
-    return f"{step.name} ({step.model})" if step.model else step.name
+    return escape_controls(f"{step.name} ({step.model})" if step.model else step.name)
 
 
 def _say_failure(step: FailedStep) -> str:
@@ -238,7 +239,7 @@ def _count(count: int, noun: str) -> str:
 
 
 def _indent(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    return "\n".join(f"  {escape_controls(line)}" for line in text.splitlines())
 
 
 def _join(*blocks: str) -> str:

@@ -7,7 +7,6 @@ logged and counted, and `Sent` is `false`. Nor does a bug, on AWS: its traceback
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,10 +17,10 @@ from lambda_trigger.mails import Ending, FailedStep, Mail, Places, Run
 from lambda_trigger.ports import ObjectStore, PortError, Ports, Scalar, join_uri, ports_for
 from lambda_trigger.settings import Settings
 from lambda_trigger.summary import Summary
-from lambda_trigger.text import format_size, format_time, list_names, quote_argument
+from lambda_trigger.text import format_size, format_time, list_names, make_logger, quote_argument
 from steps import contract
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 ATTEMPTS = 5
 """Tries to put `latest.json` while others put theirs."""

@@ -169,7 +169,9 @@ def _read_files(found: Any) -> tuple[dict[str, int | None], list[str]]:
     pairs = list(found.items()) if isinstance(found, dict) else [_pair(item) for item in _as_list(found)]
     if not all(isinstance(name, str) and name and _is_size(size) for name, size in pairs):
         return {}, [f"{FILES}: is not a list of files; {_FILES_FORM}"]
-    return {name.removeprefix("./"): size for name, size in pairs}, []
+    files = {name.removeprefix("./"): size for name, size in pairs}
+    wrong = [f"{FILES}: {_cut(_say(name))} {problem}" for name in files if (problem := contract.key_problem(name))]
+    return ({}, wrong) if wrong else (files, [])
 
 
 def _as_list(found: Any) -> Iterable[Any]:
@@ -193,7 +195,7 @@ def _say_unknown(name: str, declared: Iterable[str]) -> str:
     settable = [known for known in declared if known not in COMPUTED]
     close = difflib.get_close_matches(name, [*settable, FILES], 1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(settable))} and {FILES}"
-    return f"{_cut(name)}: is no parameter of this pipeline; {hint}"
+    return f"{_cut(contract.escape_controls(name))}: is no parameter of this pipeline; {hint}"
 
 
 def _convert(value: Any, kind: str) -> Scalar | None:
@@ -229,6 +231,8 @@ def _check_value(parameter: Parameter, given: Any, value: Scalar | None, limits:
     if value is None:
         quotes = "; put it in quotes" if parameter.type == "String" and not isinstance(given, dict | list) else ""
         yield f"{name}: is {_cut(_say(given))}, expected {_SAY_TYPE.get(parameter.type, parameter.type)}{quotes}"
+    elif isinstance(value, str) and contract.escape_controls(value) != value:
+        yield f"{name}: holds a line break or another control character; leave it out"
     elif parameter.choices and as_text(value) not in parameter.choices:
         yield f"{name}: is {_cut(_say(given))}, expected {_say_choices(parameter.choices, as_text(value))}"
     elif len(as_text(value)) > most:

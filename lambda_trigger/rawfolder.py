@@ -82,8 +82,17 @@ def choose(folder: RawFolder, globs: Mapping[str, Sequence[str]], limit: int) ->
     odd = sorted(
         {f.key for files in chosen.values() for f in files if not f.key.lower().endswith((".csv", ".parquet"))}
     )
+    problems += [
+        f"{contract.escape_controls(key)}: {problem}" for key, problem in sorted(_bad_keys(chosen).items())[:SHOWN]
+    ]
     problems += _say_files(odd, "is neither .csv nor .parquet; convert it, take it away, or narrow the glob")
     return data, problems
+
+
+def _bad_keys(chosen: Mapping[str, Sequence[DataFile]]) -> dict[str, str]:
+    """Return what is wrong with the keys of data files, of which a job makes paths on its disk."""
+    keys = {file.key for files in chosen.values() for file in files}
+    return {key: problem for key in keys if (problem := contract.key_problem(key))}
 
 
 def check_promised(folder: RawFolder, promised: Mapping[str, int | None]) -> list[str]:

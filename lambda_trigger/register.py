@@ -9,7 +9,6 @@ no other version has.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 
 from lambda_trigger import evaluation, settings, verdicts
@@ -29,10 +28,11 @@ from lambda_trigger.ports import (
     ports_for,
 )
 from lambda_trigger.settings import Model, Settings
+from lambda_trigger.text import make_logger
 from lambda_trigger.verdicts import Verdict
 from steps import contract
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 TRUE, FALSE = "true", "false"
 KEPT_BESIDE = (contract.EVALUATION_FILE, contract.SCHEMA_FILE)

@@ -6,7 +6,6 @@ mailed again. Errors of AWS leave the handler, so that Lambda tries again; the s
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ from lambda_trigger.ports import (
     join_uri,
     ports_for,
 )
-from lambda_trigger.text import format_time
+from lambda_trigger.text import format_time, make_logger
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 DETAIL_TYPE = "SageMaker Model Building Pipeline Execution Status Change"
 CLAIMS = ("claims", "status")

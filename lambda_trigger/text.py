@@ -1,18 +1,36 @@
-"""Plain text for people: numbers, aligned tables, quoted names, subjects within SNS's limits. Pure."""
+"""Plain text for people: numbers, aligned tables, quoted names, subjects within SNS's limits. Pure.
+
+Nothing that a name, a key or a value holds breaks a line of a table, a mail or a log, or steers a terminal.
+"""
 
 from __future__ import annotations
 
+import logging
 import shlex
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from steps.contract import escape_controls
+
 SUBJECT_LIMIT = 99
 """SNS wants a subject of less than 100 ASCII characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 BODY_LIMIT = 256 * 1024
 """Bytes of one SNS message."""
 _CUT = "\n... (cut; the report has everything)\n"
+
+
+def make_logger(name: str) -> logging.Logger:
+    """Return the logger of a module, each of whose messages is one line."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_keep_to_one_line)
+    return logger
+
+
+def _keep_to_one_line(record: logging.LogRecord) -> bool:
+    record.msg, record.args = escape_controls(record.getMessage()), None
+    return True
 
 
 def format_number(value: float | None) -> str:
@@ -22,7 +40,7 @@ def format_number(value: float | None) -> str:
 
 def format_interval(low: float | None, high: float | None) -> str:
     """Return both ends of an interval in four significant digits, or `-` where there is none."""
-    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+    return "-" if low is None or high is None else " to ".join(f"{end:#.4g}".rstrip(".") for end in (low, high))
 
 
 def compare_numbers(left: float, sign: str, right: str, other: float) -> str:
@@ -35,8 +53,9 @@ def compare_numbers(left: float, sign: str, right: str, other: float) -> str:
 
 def format_table(rows: Sequence[Sequence[str]], numeric: frozenset[int] = frozenset()) -> str:
     """Return rows as aligned columns, the first row being the heading; numeric columns set to the right."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(_format_row(row, widths, numeric) for row in rows)
+    plain = [[escape_controls(cell) for cell in row] for row in rows]
+    widths = [max(_width(row[column]) for row in plain) for column in range(len(rows[0]))]
+    return "\n".join(_format_row(row, widths, numeric) for row in plain)
 
 
 def _format_row(row: Sequence[str], widths: Sequence[int], numeric: frozenset[int]) -> str:
@@ -78,7 +97,7 @@ def format_size(size: int) -> str:
 
 def list_names(names: Sequence[str], limit: int = 3) -> str:
     """Return names joined by commas, the ones beyond `limit` as a count."""
-    shown = ", ".join(names[:limit])
+    shown = ", ".join(escape_controls(name) for name in names[:limit])
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
@@ -91,7 +110,8 @@ def fit_subject(subject: str) -> str:
 
 
 def fit_body(body: str) -> str:
-    """Return a body within SNS's limit, cut at its end where it must be."""
+    """Return a body of lines without other control characters, within SNS's limit, cut at its end where it must be."""
+    body = escape_controls(body, keep="\n")
     encoded = body.encode()
     if len(encoded) <= BODY_LIMIT:
         return body

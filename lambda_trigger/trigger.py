@@ -8,7 +8,6 @@ the handler, so that Lambda tries again and the dead-letter queue keeps what nev
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -33,10 +32,10 @@ from lambda_trigger.ports import (
 )
 from lambda_trigger.rawfolder import RawData, RawFolder
 from lambda_trigger.settings import Settings
-from lambda_trigger.text import format_time
+from lambda_trigger.text import format_time, make_logger
 from steps import contract
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 CLAIMS = ("claims", "start")
 """Where the claims lie, below the artifact prefix."""

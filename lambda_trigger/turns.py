@@ -6,15 +6,15 @@ For the trigger where a running execution refuses another: looking for one and s
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from lambda_trigger.ports import ObjectStore, Ports, StoreError
+from lambda_trigger.text import make_logger
 from steps import contract
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 OVERDUE = timedelta(seconds=300)
 """Age beyond which whoever has the turn has crashed: the longest time that the trigger may run."""

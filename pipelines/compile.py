@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import sdk
+from pipelines import sdk, terminal
 from pipelines.options import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _run(arguments)
     except PipelineError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)  # noqa: T201
+            print(terminal.paragraph(f"error: {problem}"), file=sys.stderr)  # noqa: T201
         return 2
     return 0
 

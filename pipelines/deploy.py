@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import terminal
 from pipelines.options import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
         return deploy(arguments, outside or real_outside(ROOT))
     except PipelineError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)  # noqa: T201
+            print(terminal.paragraph(f"error: {problem}"), file=sys.stderr)  # noqa: T201
         return 1 if isinstance(error, DeployError) else 2
     except KeyboardInterrupt:
         print("stopped here; what was begun goes on in the account, deploy again to see", file=sys.stderr)  # noqa: T201

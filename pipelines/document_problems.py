@@ -205,7 +205,7 @@ def _duplicate_names(items: list[tuple[int, Mapping[str, Any]]]) -> Iterator[str
             yield f"models: the name {name!r} stands {n} times; each model needs a name of its own"
     for i, item in items:
         text = item.get("name")
-        if isinstance(text, str) and (not text.strip() or any(ord(c) < 32 for c in text)):
+        if isinstance(text, str) and (not text.strip() or contract.escape_controls(text) != text):
             yield f"models[{i}].name: expected readable text without control characters"
         if text == contract.POOLED_NAME:
             yield f"models[{i}].name: {text!r} is the name of the pooled model; choose another"

@@ -75,6 +75,8 @@ def _check_parameter_names(value: dict[str, Scalar]) -> dict[str, Scalar]:
             found.append(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
         if name in contract.RESERVED_PARAMETERS:
             found.append(f"parameter {name!r} is one of the pipeline's own; choose another name")
+        if contract.escape_controls(str(default)) != str(default):
+            found.append(f"parameter {name!r}: holds a line break or another control character; leave it out")
         if len(str(default)) > 256:
             found.append(f"parameter {name!r}: longer than the 256 characters of an environment variable")
     if found:

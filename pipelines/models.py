@@ -120,6 +120,12 @@ def _own_models(settings: Settings, census: Census | None) -> list[Model]:
             "rename the segment in the data"
         )
     large = [segment.value for segment in census.segments if segment.train_rows >= settings.min_rows]
+    odd = sum(contract.escape_controls(value) != value for value in large)
+    if odd:
+        raise DataError(
+            f"column {column!r}: {odd} of its {len(large)} segments hold a line break or another control character, "
+            "which no model's name may; clean the column in the raw files, or list the models, each with name and where"
+        )
     return [Model(name=value, where={column: (value,)}) for value in sorted(large)]
 
 

@@ -64,10 +64,16 @@ def check(definition: Definition, given: Mapping[str, object], config: Settings)
         ParameterError: a parameter is unknown, missing or of the wrong type, or its value cannot work.
     """
     found = values.parameter_values(definition, given)
-    problems = [*_threshold(found), *_time_limit(found, config)]
+    problems = [*_controls(found), *_threshold(found), *_time_limit(found, config)]
     if problems:
         raise ParameterError(*problems)
     return found
+
+
+def _controls(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in found.items():
+        if isinstance(value, str) and contract.escape_controls(value) != value:
+            yield f"{name}: holds a line break or another control character; leave it out"
 
 
 def _threshold(found: Mapping[str, Any]) -> Iterator[str]:

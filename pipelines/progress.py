@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from pipelines import terminal
 from pipelines.local.engine import StepEvent
 from pipelines.local.step import Definition
 
@@ -82,7 +83,7 @@ class PlainProgress:
     def say(self, line: str) -> None:
         """Write a line."""
         with self._lock:
-            self._stream.write(line + "\n")
+            self._stream.write(terminal.lines(line) + "\n")
             self._stream.flush()
 
 
@@ -121,7 +122,7 @@ class LiveProgress:
 
     def say(self, line: str) -> None:
         """Print a line above the table."""
-        self._live.console.print(line, markup=False, highlight=False)
+        self._live.console.print(terminal.lines(line), markup=False, highlight=False)
 
     def _table(self) -> Table:
         from rich.table import Table
@@ -151,7 +152,7 @@ class LiveProgress:
 
 
 def _first_line(reason: str) -> str:
-    return (reason.splitlines() or [""])[0]
+    return terminal.line((reason.splitlines() or [""])[0])
 
 
 def _clock(at: float) -> str:

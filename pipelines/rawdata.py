@@ -129,6 +129,8 @@ def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], glo
         f"{folder}/{key}: matches both data.train and data.predict; make the globs distinct"
         for key in sorted(set(chosen["train"]) & set(chosen["predict"]))
     ]
+    named = {key for role in chosen for key in chosen[role]}
+    problems += [f"{folder}/{key}: {wrong}" for key in sorted(named) if (wrong := contract.key_problem(key))]
     odd = {key for role in chosen for key in chosen[role] if Path(key).suffix.lower() not in (".csv", ".parquet")}
     problems += [f"{folder}/{key}: is neither .csv nor .parquet; convert it or narrow the glob" for key in sorted(odd)]
     if problems:

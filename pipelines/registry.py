@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_trigger.ports import PortError
 from lambda_trigger.text import format_number, format_table, format_time
+from pipelines import terminal
 from pipelines.errors import PipelineError, RegistryError
 from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE, say_options
 from steps import contract
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
         catalog, refit = _open_local(arguments) if arguments.local else _open_aws(arguments, outside)
         return _refresh(catalog, refit, arguments) if arguments.command == "refresh" else _run(catalog, arguments)
     except (PipelineError, PortError) as error:
-        sys.stderr.write(f"{error}\n")
+        problems = error.problems if isinstance(error, PipelineError) else (str(error),)
+        sys.stderr.write("".join(f"{terminal.paragraph(problem)}\n" for problem in problems))
         return 2
     except KeyboardInterrupt:
         return 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import textgrid
+from pipelines import terminal, textgrid
 from pipelines.local.step import PROCESSING
 from pipelines.options import say_command
 from steps import contract
@@ -172,10 +172,10 @@ def as_table(result: Result) -> str:
     took = f"{'for' if result.status in GOING_ON else 'in'} {result.seconds:.1f} s"
     lines += ["", f"{result.status} {took}: execution {result.execution}"]
     places = {"predictions": result.predictions, "report": result.report, "studio": result.link}
-    lines += [f"  {name:<12} {place}" for name, place in places.items() if place]
-    lines += [f"  log          {log}" for log in result.logs]
+    lines += [terminal.line(f"  {name:<12} {place}") for name, place in places.items() if place]
+    lines += [terminal.line(f"  log          {log}") for log in result.logs]
     if result.error:
-        lines.append(f"error: {result.error}")
+        lines.append(terminal.paragraph(f"error: {result.error}"))
     if result.next and result.next not in (result.error or ""):
         lines.append(f"{'follow it' if result.status in GOING_ON else 'go on'} with: {result.next}")
     if result.debug:
@@ -227,7 +227,7 @@ def _number(value: float | None) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+    return "-" if low is None or high is None else " to ".join(f"{end:#.4g}".rstrip(".") for end in (low, high))
 
 
 def unknown_execution(root: Path, execution: str) -> str:

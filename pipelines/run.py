@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import terminal
 from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE
 
 if TYPE_CHECKING:
@@ -136,12 +137,12 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
         return _run_local(asked, arguments) if arguments.local else _run_aws(asked, arguments, outside)
     except PipelineError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)  # noqa: T201
+            print(terminal.paragraph(f"error: {problem}"), file=sys.stderr)  # noqa: T201
         return 1 if isinstance(error, BrokenOffError) else 2
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        print(f"error: {_say_no_room(error)}", file=sys.stderr)  # noqa: T201
+        print(terminal.paragraph(f"error: {_say_no_room(error)}"), file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
         return 1

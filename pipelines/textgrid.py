@@ -5,11 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from pipelines import terminal
+
 
 def lines(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Return one line per row; columns named in `right` are aligned to the right."""
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(_pad(text, widths[i], i in right) for i, text in enumerate(row)).rstrip() for row in rows]
+    plain = [[terminal.line(text) for text in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(*plain, strict=True)]
+    return ["  ".join(_pad(text, widths[i], i in right) for i, text in enumerate(row)).rstrip() for row in plain]
 
 
 def width(text: str) -> int:

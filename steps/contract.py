@@ -220,6 +220,9 @@ GROUP_LIMIT = 63
 """Characters of a model package group's name: `<pipeline>-<slug>`."""
 POOLED_NAME = "(pooled)"
 
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, changes of the writing direction, and halves of characters."""
+
 
 def input_dir(name: str) -> Path:
     """Return the folder of the processing input `name`."""
@@ -333,6 +336,23 @@ def data_version(files: Iterable[DataFile]) -> str:
     """
     listing = sorted((file.key, file.etag, file.size) for file in files)
     return hashlib.sha256(json.dumps(listing, ensure_ascii=False).encode()).hexdigest()
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    """Return a text whose control characters are shown as escapes, except those in `keep`.
+
+    Whatever people read goes through here: a name must not break a line of a log or a mail, nor move a cursor.
+    """
+    return _STEERING.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def key_problem(key: str) -> str | None:
+    """Return what is wrong with the key of a raw file, or None; a job makes a path of it, and people read it."""
+    if any(part in ("", ".", "..") for part in key.split("/")):
+        return "has a path with an empty part, '.' or '..'; rename it"
+    if escape_controls(key) != key:
+        return "has a line break or another control character in its name, or no UTF-8 name; rename it"
+    return None
 
 
 def matches(key: str, globs: Iterable[str]) -> bool:

@@ -75,7 +75,7 @@ def count(rows: int) -> str:
 
 def main(argv: Sequence[str]) -> None:
     """Fit one model and write how it ended."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    job.start_logging()
     failure.silence_libraries()
     threading.Thread(target=end_with_parent, daemon=True).start()
     folder = Path(argv[0])

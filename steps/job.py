@@ -35,7 +35,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     A StepError is told as it is. Of any other error only types and places are: its text may quote a cell. Where
     somebody debugs the step, pdb opens first.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    start_logging()
     try:
         main(sys.argv[1:])
     except StepError as error:
@@ -50,9 +50,22 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the seam at which every error ends
         debugger.show_first(error)
         write_message(f"{failure.name(error)} in {Path(sys.argv[0]).name}; see the step's log")
-        log.error("%s", describe(error))  # noqa: TRY400 - the traceback would tell the error's text
+        for line in describe(error).splitlines():
+            log.error("%s", line)  # noqa: TRY400 - the traceback would tell the error's text
         sys.exit(1)
     sys.exit(0)
+
+
+def start_logging() -> None:
+    """Log to stderr, each record as one line whatever its names hold."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_keep_to_one_line)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(message)s")
+
+
+def _keep_to_one_line(record: logging.LogRecord) -> bool:
+    record.msg, record.args = contract.escape_controls(record.getMessage()), None
+    return True
 
 
 def describe(error: BaseException) -> str:
@@ -75,7 +88,7 @@ def write_message(text: str) -> None:
     """Write the line that becomes the job's ExitMessage: UTF-8, at most 1 KB."""
     folder = contract.ml_root() / "output"
     folder.mkdir(parents=True, exist_ok=True)
-    line = " ".join(text.split()).encode(errors="replace")[: contract.MESSAGE_LIMIT]
+    line = contract.escape_controls(" ".join(text.split())).encode()[: contract.MESSAGE_LIMIT]
     (folder / "message").write_text(line.decode(errors="ignore"), encoding="utf-8")
 
 

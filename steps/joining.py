@@ -36,7 +36,11 @@ SOURCE = "source"
 PART_ROWS = 2_000_000
 GROUP_ROWS = 131_072
 MEMORY_LIMIT = "1GB"
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
+"""What makes a spreadsheet take a cell for a formula, full-width forms included
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
+_NUMBER = r"^[+\-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+\-]?[0-9]+)?$"
+"""Text that is a number as it stands: a spreadsheet computes nothing of it."""
 _TYPES = {"int64": pa.int64(), "string": pa.string()}
 
 # Columns are named by position: DuckDB compares names without case, and an id may be called `Model`.
@@ -271,7 +275,7 @@ def _open_csv(path: Path, schema: Any) -> Any:
 
 
 def _harmless(batch: Any) -> Any:
-    """Put a quote before text that a spreadsheet would run as a formula; numbers stay as they are."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay as they are."""
     columns = [_harmless_text(column) if _is_text(column) else column for column in batch.columns]
     names = _harmless_text(pa.array(batch.schema.names)).to_pylist()
     return pa.RecordBatch.from_arrays(columns, names)
@@ -283,4 +287,6 @@ def _is_text(column: Any) -> bool:
 
 def _harmless_text(column: Any) -> Any:
     quoted = _compute.binary_join_element_wise("'", column, "").cast(column.type)
-    return _compute.if_else(_compute.match_substring_regex(column, _FORMULA), quoted, column)
+    formula = _compute.match_substring_regex(column, _FORMULA)
+    harmful = _compute.and_not(formula, _compute.match_substring_regex(column, _NUMBER))
+    return _compute.if_else(harmful, quoted, column)

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -116,13 +116,12 @@ def check_manifest(manifest: Mapping[str, Any], version: str, globs: Sequence[st
     """
     listed = {entry["key"]: DataFile(entry["key"], entry["etag"], entry["size"]) for entry in manifest["files"]}
     files = [listed[key] for key in choose(listed, globs)]
-    problems = []
+    problem.raise_all([f"file {file.key!r} {wrong}" for file in files if (wrong := contract.key_problem(file.key))])
     found = contract.data_version(files)
     if found != version:
-        problems.append(
-            f"the manifest's files have data version {found}, the run was started with {version}; start a new run"
+        problem.raise_all(
+            [f"the manifest's files have data version {found}, the run was started with {version}; start a new run"]
         )
-    problem.raise_all(problems)
     return files
 
 
@@ -136,7 +135,7 @@ def check_files(files: Sequence[DataFile], folder: Path) -> None:
 
 def _changes(file: DataFile, folder: Path) -> list[str]:
     path = folder / file.key
-    if ".." in PurePosixPath(file.key).parts or not path.is_file():
+    if contract.key_problem(file.key) or not path.is_file():
         return [f"file {file.key!r} is in the manifest but not in the raw folder; start a new run"]
     size = path.stat().st_size
     if size != file.size:

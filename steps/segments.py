@@ -192,5 +192,5 @@ def _count(
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    job.start_logging()
     sys.exit(main(sys.argv[1:]))

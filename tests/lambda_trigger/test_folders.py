@@ -104,6 +104,26 @@ def test_a_message_that_cannot_be_kept_is_a_notify_error(desk: Desk) -> None:
         desk.ports.notifier.publish("s", "b", {"execution": "run-1", "kind": "started"})
 
 
+@pytest.mark.parametrize("execution", ["../../x", "..", "/tmp/x", "a/b", "", "a\nb"])
+def test_a_message_is_never_kept_outside_of_the_outbox(desk: Desk, execution: str) -> None:
+    with pytest.raises(NotifyError, match="is no name of a folder"):
+        desk.ports.notifier.publish("s", "b", {"execution": execution, "kind": "started"})
+
+    assert not (desk.root / "outbox").exists()
+
+
+def test_a_message_forges_no_header_and_steers_no_terminal(desk: Desk) -> None:
+    desk.ports.notifier.publish(
+        "one\nBcc: x@y.z\r\n\x1b[2J", "line 1\nline 2\r\x1b[1A\u202e", {"execution": "e1", "kind": "started"}
+    )
+
+    (kept,) = (desk.root / "outbox" / "e1").iterdir()
+    assert kept.read_text(encoding="utf-8") == (
+        "Subject: one\\nBcc: x@y.z\\r\\n\\x1b[2J\n\nline 1\nline 2\\r\\x1b[1A\\u202e"
+    )
+    assert desk.console.getvalue() == "\nline 1\nline 2\\r\\x1b[1A\\u202e\n\n"
+
+
 def test_a_closed_console_is_a_notify_error(tmp_path: Path) -> None:
     console = io.StringIO()
     console.close()

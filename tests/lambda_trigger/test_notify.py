@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,6 +106,45 @@ def test_the_mail_of_the_trainings_names_a_few_warnings_of_drift(desk: Desk) -> 
     assert "Data to predict unlike training data, 6 warnings:\n  EWR: column 'c0' moved\n" in text
     assert "  and 1 more, in the report" in text
     assert "JFK: column" not in text
+
+
+FORGED = "EWR\n\nflights: all 1 models passed the gate\r\x1b[2J\u202e"
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a mail, which must hold nothing that acts."""
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
+    return text.splitlines()
+
+
+def test_no_name_and_no_reason_forges_a_line_of_the_mail_of_the_trainings(desk: Desk) -> None:
+    slug = next(model["slug"] for model in desk.configure(names=[FORGED])["models"])
+    desk.train(slug, status="failed", reason=f"x\n{FORGED}", mae=1e12)
+    judge.handler(desk.event([slug], Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
+
+    notify.handler(desk.event([slug], Kind="trained", Verdicts=f"{RUN}/judge/verdicts.json"), desk.context)
+
+    lines = lines_of(body(desk))
+    assert [line for line in lines if line.startswith("flights: ")] == [lines[2]]
+    assert lines[2].startswith("flights: the gate rejected 1 of 1 models (EWR\\n\\n")
+
+
+def test_no_name_and_no_reason_forges_a_line_of_the_mail_of_a_finished_run(desk: Desk) -> None:
+    finish(desk, {FORGED: model_summary("default", accepted=False, reasons=[f"r\n{FORGED}"], why=f"w\n{FORGED}")})
+
+    lines = lines_of(body(desk))
+    assert [line for line in lines if line.startswith("flights: ")] == [lines[2]]
+    assert "DEFAULT" in lines[2]
+
+
+def test_lines_of_a_failed_steps_reason_are_set_in(desk: Desk) -> None:
+    desk.configure()
+    reason = f"Decide: no default\n  python -m pipelines.registry approve EWR\n{FORGED}"
+    notify.handler(desk.event([], Kind="failed", Step="Decide", Model=FORGED, Reason=reason, Command="y"), desk.context)
+
+    lines = lines_of(body(desk))
+    assert [line for line in lines if line.startswith("flights: ")] == [lines[2]]
+    assert "    python -m pipelines.registry approve EWR" in lines
 
 
 def test_a_run_served_by_fresh_models_says_so_in_its_first_line(desk: Desk) -> None:

@@ -20,6 +20,7 @@ NAMES = st.sampled_from(
     [
         *("train.csv", "train_2.PARQUET", "north/train.csv", "predict.csv", "predict/all.parquet", "train_predict.csv"),
         *("notes.txt", "train.txt", "go.run", ".train.csv", ".old/train.csv", "東京/predict 1.csv", "train.run"),
+        *("/train.csv", "a//predict.csv", "a/../train.csv", "train\n.csv", "predict\x1b[2J.txt"),
     ]
 )
 FILES = st.dictionaries(NAMES, st.integers(0, 10**12)).map(
@@ -73,6 +74,16 @@ def test_trigger_and_commands_start_from_the_same_files_or_both_refuse(
     config = validate({"data": {"label": "y", "id": "id"}, **changes}, "c.yml")
 
     assert by_trigger(config, files) == by_command(config, files)
+
+
+def test_a_key_that_is_no_plain_path_is_refused_and_shown_in_one_line() -> None:
+    files = (DataFile("/train.csv", "e", 1), DataFile("predict\n.csv", "e", 1))
+    _, problems = rawfolder.choose(RawFolder(URI, files), {"train": ["train*"], "predict": ["predict*"]}, 10)
+
+    assert problems == [
+        "/train.csv: has a path with an empty part, '.' or '..'; rename it",
+        r"predict\n.csv: has a line break or another control character in its name, or no UTF-8 name; rename it",
+    ]
 
 
 def test_many_files_of_one_problem_are_counted_not_listed() -> None:

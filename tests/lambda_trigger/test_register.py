@@ -52,6 +52,17 @@ def test_every_trained_model_is_registered_pending_with_its_figures_as_text(desk
     assert package.sha256 == package.metadata["sha256"]
 
 
+@pytest.mark.parametrize("sha256", ["../../../../x", "a/b", "..", "a\nb", "", "e" * 200])
+def test_a_digest_that_would_lead_elsewhere_registers_nothing(desk: Desk, sha256: str) -> None:
+    desk.configure(names=["EWR"])
+    desk.train("EWR", sha256=sha256)
+
+    with pytest.raises(RegistryError, match="without the sha256 of its artifact"):
+        run(desk, ["EWR"])
+
+    assert packages(desk, "EWR") == []
+
+
 def test_the_artifact_is_copied_to_the_registry_under_its_sha256(desk: Desk) -> None:
     desk.configure(names=["EWR"])
     desk.train("EWR", sha256="e" * 64)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import string
 import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_trigger import text
+from steps.contract import escape_controls
 
 
 @given(st.text(min_size=1))
@@ -18,6 +20,43 @@ def test_a_subject_is_one_line_of_printable_ascii_below_100_characters(subject: 
     assert 0 < len(found) < 100
     assert all(" " <= letter <= "~" for letter in found)
     assert found[0] in string.ascii_letters + string.digits + string.punctuation
+
+
+def test_an_interval_has_four_digits_at_both_ends() -> None:
+    found = [text.format_interval(*ends) for ends in ((10.3, 10.587), (1999.7, 2100.0), (None, 1.0), (0.5, 0.51))]
+
+    assert found == ["10.30 to 10.59", "2000 to 2100", "-", "0.5000 to 0.5100"]
+
+
+@given(st.text(alphabet=st.characters()))
+def test_a_body_has_no_control_characters_but_line_ends(body: str) -> None:
+    found = text.fit_body(body)
+
+    assert escape_controls(found, keep="\n") == found
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=5))
+def test_a_table_has_one_line_per_row_whatever_its_cells_hold(rows: list[tuple[str, str]]) -> None:
+    assert len(text.format_table(rows).split("\n")) == len(rows)
+    assert len(text.list_names([first for first, _ in rows], 9).splitlines()) <= 1
+
+
+def test_a_logger_writes_one_line_per_message(caplog: pytest.LogCaptureFixture) -> None:
+    log = text.make_logger("lambda_trigger.forged")
+
+    log.warning("%s: %d%% done", "x\n2026-01-01 INFO all is well\x1b[2K", 7)
+    log.warning("100% plain")
+
+    assert [record.getMessage() for record in caplog.records] == [
+        r"x\n2026-01-01 INFO all is well\x1b[2K: 7% done",
+        "100% plain",
+    ]
+
+
+def test_every_module_of_the_lambda_code_logs_through_it() -> None:
+    sources = {path.name: path.read_text(encoding="utf-8") for path in Path(text.__file__).parent.glob("*.py")}
+
+    assert [name for name, source in sources.items() if "getLogger" in source] == ["text.py"]
 
 
 def test_accents_are_dropped_and_other_scripts_become_question_marks() -> None:

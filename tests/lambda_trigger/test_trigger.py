@@ -384,6 +384,12 @@ BAD_BODIES = {
     b"\xff\xfe": "the marker is no UTF-8 text",
     b"a: 1\n---\nb: 2": "the marker is neither YAML nor JSON",
     b"#" * 300_000: "the marker has more than 262144 bytes",
+    b'Season: "a\\nb"': "Season: holds a line break or another control character; leave it out",
+    b'Season: "\\e[2J"': "Season: holds a line break or another control character; leave it out",
+    b'"x\\ny": 1': "x\\ny: is no parameter of this pipeline",
+    b"files: [../train.csv]": "files: '../train.csv' has a path with an empty part, '.' or '..'; rename it",
+    b"files: {/etc/passwd: 1}": "files: '/etc/passwd' has a path with an empty part",
+    b'files: ["train\\n.csv"]': "files: 'train\\n.csv' has a line break or another control character in its name",
     b"files: 3": "files: is not a list of files",
     b"files: [{key: a, size: -1}]": "files: is not a list of files",
     b"files: [[a]]": "files: is not a list of files",
@@ -422,6 +428,21 @@ def test_a_bad_body_starts_nothing_and_is_mailed_once_with_what_to_change(
 )
 def test_files_that_are_there_as_promised_let_the_run_start(world: LambdaWorld, files: str) -> None:
     assert run(world, world.put("day/go.run", files.encode())) == ["started"]
+
+
+def test_a_markers_key_forges_nothing_in_subject_mail_or_log(
+    world: LambdaWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "day/x\nBcc: all@example.com\r\x1b[2J\u202e.run"
+    with caplog.at_level("INFO"):
+        assert run(world, world.put(key, b"Saeson: x")) == ["refused"]
+
+    (message,) = world.mails
+    assert len(message["Subject"]) < 100
+    assert all(" " <= letter <= "~" for letter in message["Subject"])
+    assert contract.escape_controls(message["Message"], keep="\n") == message["Message"]
+    assert not [line for line in message["Message"].splitlines() if line.startswith("Bcc")]
+    assert not [record for record in caplog.records if len(record.getMessage().splitlines()) > 1]
 
 
 def test_all_problems_come_in_one_mail_that_names_marker_and_time(world: LambdaWorld) -> None:

@@ -177,7 +177,9 @@ def test_the_lock_says_how_it_is_written() -> None:
     assert text.endswith("\ncolumn: region\nsegments:\n- a\npooled: true\n")
 
 
-SEGMENTS = st.text(min_size=1, max_size=8).filter(lambda name: name != contract.POOLED_NAME)
+SEGMENTS = st.text(min_size=1, max_size=8).filter(
+    lambda name: name != contract.POOLED_NAME and contract.escape_controls(name) == name
+)
 
 
 @given(values=st.lists(SEGMENTS, unique=True, max_size=6))
@@ -190,6 +192,21 @@ def test_a_lock_gives_the_models_back_whatever_the_segments_are_called(
     path.write_text(dump_lock(config(), found), encoding="utf-8")
 
     assert read_lock(config(), path) == choose_models(config(), found, always_pooled=True)
+
+
+@pytest.mark.parametrize("value", ["EWR\r", "two\nlines", "\x1b[2J", "tab\there", "\u202eRWE", "\x00"])
+def test_a_segment_with_a_control_character_is_refused_by_column_and_count_and_never_quoted(value: str) -> None:
+    with pytest.raises(DataError) as caught:
+        choose_models(config(), census((value, 50, 1), ("JFK", 50, 1)), always_pooled=True)
+
+    assert "column 'region': 1 of its 2 segments hold a line break or another control character" in str(caught.value)
+    assert value not in str(caught.value)
+
+
+def test_a_segment_with_a_control_character_and_too_few_rows_is_the_rest_as_ever() -> None:
+    found = choose_models(config(), census(("EWR\r", 2, 1), ("JFK", 50, 1)))
+
+    assert [model.name for model in found] == ["JFK", contract.POOLED_NAME]
 
 
 def test_segments_that_look_like_other_yaml_values_survive_the_lock(tmp_path: Path) -> None:

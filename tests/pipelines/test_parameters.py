@@ -14,6 +14,7 @@ from pipelines.settings import Settings, validate
 DECLARED = [
     {"Name": "MaeThreshold", "Type": "Float", "DefaultValue": 5.0},
     {"Name": "TrainTimeLimitSeconds", "Type": "Integer", "DefaultValue": 600},
+    {"Name": "Season", "Type": "String", "DefaultValue": "winter"},
 ]
 DEFINITION = document.parse(json.dumps({"Version": "2020-12-01", "Metadata": {}, "Parameters": DECLARED, "Steps": []}))
 
@@ -34,7 +35,7 @@ def test_a_pair_without_an_equal_sign_is_refused() -> None:
 def test_values_are_converted_and_defaults_filled_in() -> None:
     found = parameters.check(DEFINITION, {"MaeThreshold": "7"}, config())
 
-    assert found == {"MaeThreshold": 7.0, "TrainTimeLimitSeconds": 600}
+    assert found == {"MaeThreshold": 7.0, "TrainTimeLimitSeconds": 600, "Season": "winter"}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,8 @@ def test_values_are_converted_and_defaults_filled_in() -> None:
         ({"MaeThreshold": "0"}, "above 0"),
         ({"MaeThreshold": "1e12"}, "above 0"),
         ({"MaeThreshold": "-3"}, "above 0"),
+        ({"Season": "win\nter"}, "Season: holds a line break or another control character"),
+        ({"Season": "win\0ter"}, "Season: holds a line break or another control character"),
         ({"MaeThreshold": "nan"}, "expected Float"),
         ({"MaeThreshold": "-inf"}, "expected Float"),
         ({"MaeThreshold": float("nan")}, "expected Float"),

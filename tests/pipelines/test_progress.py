@@ -28,6 +28,28 @@ def test_a_pipe_gets_plain_lines_with_the_duration_and_the_first_line_of_the_rea
     assert stream.getvalue().endswith("a mail\n")
 
 
+def test_no_reason_or_mail_moves_the_cursor_or_forges_a_step() -> None:
+    stream = io.StringIO()
+
+    with open_progress(definition(ping("Ping")), "e1", stream) as progress:
+        progress.watch(event("Failed", 1.0, "EWR\r12:00:00 Ping Succeeded\x1b[1A"))
+        progress.watch(event("Failed", 1.0, "EWR\x1b[1A\u202e: no rows"))
+        progress.say("a mail\nof \x1b[2Jtwo lines\r")
+
+    assert "\x1b" not in stream.getvalue()
+    assert "\r" not in stream.getvalue()
+    assert r"EWR\x1b[1A\u202e: no rows" in stream.getvalue()
+    assert stream.getvalue().endswith("a mail\nof \\x1b[2Jtwo lines\\r\n")
+
+
+def test_a_terminal_is_not_steered_by_a_reason() -> None:
+    stream = io.StringIO()
+    with LiveProgress(["Ping"], "e1", stream) as live:
+        live.watch(event("Failed", 1.0, "no \x1b[41mrows"))
+    assert r"Ping failed: no \x1b[41mrows" in stream.getvalue()
+    assert "\x1b[41m" not in stream.getvalue()
+
+
 def test_a_stopped_step_is_shown() -> None:
     stream = io.StringIO()
     plain = PlainProgress(["Ping"], "e1", stream)

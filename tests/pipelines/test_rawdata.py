@@ -46,6 +46,32 @@ def keys(files: tuple[contract.DataFile, ...]) -> list[str]:
     return [file.key for file in files]
 
 
+@pytest.mark.parametrize("name", ["train\n.csv", "train\x1b[2J.csv"])
+def test_a_data_file_whose_name_no_log_could_show_is_refused(raw: Path, name: str) -> None:
+    (raw / name).write_text("x")
+
+    problems = refused(raw)
+
+    assert len(problems) == 1
+    assert problems[0].endswith("or no UTF-8 name; rename it")
+
+
+def test_other_files_may_be_called_anything(raw: Path) -> None:
+    (raw / "notes\n.csv").write_text("x")
+
+    assert keys(read(raw).predict) == ["predict.csv"]
+
+
+@pytest.mark.parametrize(
+    "key", ["../train.csv", "/train.csv", "a/./train.csv", "a//train.csv", "a/../train.csv", "train\udcff.csv"]
+)
+def test_a_key_of_a_listing_that_is_no_plain_path_is_hidden_or_refused(key: str) -> None:
+    listed = [contract.DataFile(key, "e", 1), contract.DataFile("predict.csv", "e", 1)]
+
+    with pytest.raises(DataError, match=r"rename it|no file matches"):
+        read_listing(config(data={"train": ["*train*"]}), "s3://raw/day/", listed)
+
+
 def test_globs_choose_files_by_key_or_name_and_markers_are_never_data(raw: Path) -> None:
     found = read(raw)
 

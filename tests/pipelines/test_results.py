@@ -79,7 +79,7 @@ def test_the_table_shows_the_version_of_a_default_and_why_a_model_was_rejected(t
 
     assert "default v3" in shown
     assert "60.0 %" in shown
-    assert "10  9.51 to 10.62         20" in shown
+    assert "10  9.510 to 10.62         20" in shown
     assert "MAE 31 > threshold 20" in rejected
 
 
@@ -91,6 +91,19 @@ def test_results_of_an_earlier_version_have_no_interval(tmp_path: Path) -> None:
 
     assert (result.models["東京"]["mae_low"], result.models["東京"]["mae_high"]) == (None, None)
     assert " 10     -         20" in results.as_table(result)
+
+
+def test_no_name_and_no_reason_forges_a_line_of_the_result(tmp_path: Path) -> None:
+    model = {**MODEL, "reasons": ["no\nSucceeded in 1.0 s"], "accepted": False}
+    failed = StepRecord("T", "Processing", "Failed", reason="x\nSucceeded in 1.0 s: execution e2\x1b[1A", log="a\nb")
+    found = published(tmp_path, {**SUMMARY, "models": {"EWR\nSucceeded": model}}, None)
+
+    result = results.collect(workspace(tmp_path), origin(), replace(found, status="Failed", failed=(failed,)))
+
+    shown = results.as_table(result)
+    assert not [line for line in shown.splitlines() if line.startswith("Succeeded")]
+    assert "\x1b" not in shown
+    assert r"EWR\nSucceeded" in shown
 
 
 def test_a_failed_execution_shows_the_command_to_go_on_with(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_data_and_models_have_no_default() -> None:
         ({"instances": {"train": {"type": "m5.large"}}}, "instances.train.type: does not have the form"),
         ({"network": {"subnets": ["subnet-1"]}}, "network: has only one of subnets and security_groups"),
         ({"parameters": {"Season": None}}, "parameters.Season: expected text, a number, true or false"),
+        ({"parameters": {"Season": "win\nter"}}, "parameter 'Season': holds a line break or another control"),
         ({"parameters": {"Mae Threshold": 1}}, "parameter 'Mae Threshold': expected a letter"),
         ({"parameters": {"MaeThreshold": 1}}, "parameter 'MaeThreshold' is one of the pipeline's own"),
     ],

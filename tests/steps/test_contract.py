@@ -22,6 +22,73 @@ def slug(name: str, *others: str, pipeline: str = "p") -> str:
     return slugs([name, *others], pipeline)[name]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, 東京, é, \\n, 'q'", "plain, 東京, é, \\n, 'q'"),
+        ("two\nlines\rback\ttab", r"two\nlines\rback\ttab"),
+        ("\x1b[31mred\x07\x00\x7f\x9b", r"\x1b[31mred\x07\x00\x7f\x9b"),
+        ("a\u2028b\u2029c\x85d", r"a\u2028b\u2029c\x85d"),
+        ("\u202eevil\u2066x", r"\u202eevil\u2066x"),
+        ("half \ud800", r"half \ud800"),
+    ],
+)
+def test_what_steers_a_terminal_or_breaks_a_line_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert contract.escape_controls(text) == shown
+
+
+def test_line_breaks_are_kept_where_they_are_our_own() -> None:
+    assert contract.escape_controls("a\nb\rc", keep="\n") == "a\nb\\rc"
+
+
+@given(st.text(alphabet=st.characters()))
+def test_an_escaped_text_is_one_line_of_utf8_and_stays_as_it_is(text: str) -> None:
+    found = contract.escape_controls(text)
+
+    assert len(found.splitlines()) <= 1
+    assert found.encode()
+    assert contract.escape_controls(found) == found
+
+
+@pytest.mark.parametrize(
+    "key", ["train.csv", "north/train 1.csv", "a..b/..c/train.csv", "東京/[x]=1&2.csv", "-rf", "~/x"]
+)
+def test_a_plain_key_has_no_problem(key: str) -> None:
+    assert contract.key_problem(key) is None
+
+
+@pytest.mark.parametrize("key", ["", "/etc/passwd", "../x.csv", "a/../../x.csv", "a//x.csv", "./x.csv", "a/", "a/.."])
+def test_a_key_that_is_no_plain_path_below_the_raw_folder_is_a_problem(key: str) -> None:
+    assert "empty part, '.' or '..'" in (contract.key_problem(key) or "")
+
+
+@pytest.mark.parametrize("key", ["a\nb.csv", "\x1b[2Jb.csv", "\udcff.csv", "b\u202evsc.exe", "\0.csv"])
+def test_a_key_with_a_control_character_is_a_problem(key: str) -> None:
+    assert "control character" in (contract.key_problem(key) or "")
+
+
+HOSTILE_NAMES = [
+    "../../etc",
+    "..",
+    "/",
+    "a/../b",
+    "%2e%2e%2f",
+    "a\0b",
+    "a\nb",
+    "$(rm)",
+    "; rm -rf",
+    "CON",
+    "~",
+    "-x",
+    ".",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_the_slug_of_a_hostile_name_is_one_plain_part_of_a_path(name: str) -> None:
+    assert SLUG.fullmatch(slug(name, *HOSTILE_NAMES))
+
+
 @pytest.mark.parametrize("name", ["EWR", "Very-Good", "007", "a", "A1-b2"])
 def test_a_name_that_is_a_slug_already_stays(name: str) -> None:
     assert slug(name) == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,28 @@ def test_a_step_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     assert message(tmp_path) == "train.csv: 3 rows have no id"
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.endswith("ERROR train.csv: 3 rows have no id\n")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["raise job.StepError({0})", "job.log.warning('%s: not trained', {0})", "job.log.info('%(x)s', {{'x': {0}}})"],
+)
+def test_no_name_forges_a_line_of_the_log_or_moves_the_cursor(tmp_path: Path, statement: str) -> None:
+    name = "x\n2026-01-01 00:00:00 INFO all is well\r\x1b[2K\x1b[1Agone\u2028\u202e 100%"
+    done = run_step(tmp_path, statement.format(ascii(name)))
+
+    assert len(done.stderr.splitlines()) == 1
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", done.stderr)
+    assert r"\x1b[2K\x1b[1Agone" in done.stderr
+    if "StepError" in statement:
+        assert message(tmp_path) == r"x 2026-01-01 00:00:00 INFO all is well \x1b[2K\x1b[1Agone \u202e 100%"
+
+
+def test_each_frame_of_a_bug_is_a_record_of_its_own(tmp_path: Path) -> None:
+    done = run_step(tmp_path, "float(argv[0])", "SECRET")
+
+    assert len(done.stderr.splitlines()) > 2
+    assert all(re.match(r"\d{4}-\d\d-\d\d .* ERROR ", line) for line in done.stderr.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -125,6 +148,7 @@ def test_any_message_is_one_line_of_at_most_1_kb_of_utf8(tmp_path_factory: pytes
 
     assert len(written) <= contract.MESSAGE_LIMIT
     assert len(written.decode().splitlines()) <= 1
+    assert contract.escape_controls(written.decode()) == written.decode()
 
 
 def test_settings_are_read_from_the_settings_input(ml_root: Path) -> None:

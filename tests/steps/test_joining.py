@@ -172,14 +172,31 @@ def test_ids_of_several_types_are_an_error(tmp_path: Path) -> None:
 
 
 def test_a_spreadsheet_runs_no_formula_from_the_csv_and_numbers_stay_numbers(tmp_path: Path) -> None:
-    ids = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "plain"]
-    values = pa.array([-1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 0.1], pa.float64())
-    part = write(tmp_path, "=cmd", list(range(7)), id=pa.array(ids), prediction=values, id_column="=key")
-    _, table = join(tmp_path, part, rows=7, id="=key")
+    formulas = [
+        "=1+1",
+        "+1+1",
+        "-1-cmd|' /C calc'!A0",
+        "@x",
+        "\tx",
+        "\rx",
+        "\nx",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠x",
+        "-",
+        "+1e",
+        "-\n1",
+    ]
+    plain = ["plain", "-1", "+1", "-1.5", "+.5e-3", "-1.", "a=1", "", " =1", "'=1", "１"]
+    ids = [*formulas, *plain]
+    values = pa.array([-1.5, 2.0, *([0.1] * (len(ids) - 2))], pa.float64())
+    part = write(tmp_path, "=cmd", list(range(len(ids))), id=pa.array(ids), prediction=values, id_column="=key")
+    _, table = join(tmp_path, part, rows=len(ids), id="=key")
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.reader(file))
     assert lines[0] == ["'=key", "prediction", "model", "source"]
-    assert [line[0] for line in lines[1:]] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "plain"]
+    assert [line[0] for line in lines[1:]] == [*(f"'{text}" for text in formulas), *plain]
     assert [line[1] for line in lines[1:3]] == ["-1.5", "2"]
     assert lines[1][2] == "'=cmd"
     assert table["=key"].to_pylist() == ids

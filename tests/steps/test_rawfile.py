@@ -36,6 +36,18 @@ def test_a_key_that_leaves_the_raw_folder_is_refused(tmp_path):
         rawfile.check_files([rawfile.DataFile("../secret.csv", "", 2)], tmp_path / "raw")
 
 
+@pytest.mark.parametrize("key", ["/etc/train.csv", "../train.csv", "a/../train.csv", "train\n.csv", "a//train.csv"])
+def test_a_manifest_that_names_no_plain_key_is_refused_before_anything_is_opened(key, tmp_path):
+    entry = {"key": key, "etag": "e", "size": 2}
+    version = rawfile.contract.data_version([rawfile.DataFile(**entry)])
+
+    with pytest.raises(StepError, match=r"rename it|no file for glob") as caught:
+        rawfile.check_manifest({"files": [entry]}, version, ["*train*"])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(StepError, match="not in the raw folder"):
+        rawfile.check_files([rawfile.DataFile(**entry)], tmp_path)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_the_line_of_a_wrong_byte_does_not_depend_on_how_the_file_is_read(size):
     content = "a,é\nb,日本\n".encode() + b"c,\xff\n"

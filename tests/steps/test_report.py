@@ -13,9 +13,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import markupsafe
 import plotly.offline
 import pytest
-from postprocess_inputs import ARGUMENTS, FLIGHTS, PASSED, Sample, build
+from postprocess_inputs import ARGUMENTS, EXECUTION, FLIGHTS, PASSED, Sample, build
 
 from steps import contract, postprocess, report, summary
 
@@ -297,6 +298,66 @@ def test_no_text_of_the_data_becomes_markup(tmp_path: Path, monkeypatch: pytest.
     parser.feed(page.own)
     assert sum(tag == "script" for tag, _ in parser.found) == 4  # overview, one detail, the library, ours
     assert not [name for _, attributes in parser.found for name in attributes if name.startswith("on")]
+
+
+STRUCTURAL = {"slug", "source", "status", "version", "id_type", "sha256", "artifact_sha256", "file"}
+HOSTILE_TEXTS = {
+    "element": "</script><script>alert(1)</script><img src=x onerror=alert(2)>",
+    "double quotes": '"><svg onload="alert(1)" x="',
+    "single quotes": "' autofocus onfocus='alert(1)",
+    "template": "{{ 7 * 7 }}{% raw %}${alert(1)}",
+    "comment": "<!--<script>]]>--!><![CDATA[<x>",
+    "entities": "&lt;script&gt;&#60;b&#62;&quot;",
+    "separators": "\u2028\u2029\r\n\t\x1b[2J\x7f",
+    "rest": "javascript:alert(1) </style></title></textarea></td></table>",
+}
+
+
+def poisoned(value: Any, text: str, key: str = "") -> Any:
+    """Return JSON whose every text that is free has `text` at its end."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, text, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [poisoned(inner, text, key) for inner in value]
+    return value + text if isinstance(value, str) and key not in STRUCTURAL else value
+
+
+def render_poisoned(root: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Page:
+    """Render a run in whose every name, reason, column, category, file, version, URI and parameter `text` stands."""
+    samples = [dataclasses.replace(one, features=[f + text for f in one.features]) for one in FLIGHTS]
+    samples[0] = dataclasses.replace(samples[0], unseen={f"dest{text}": 0.02})
+    build(root, samples)
+    for path in (root / "processing" / "input").rglob("*.json"):
+        path.write_text(json.dumps(poisoned(json.loads(path.read_text(encoding="utf-8")), text)), encoding="utf-8")
+    monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(root))
+    monkeypatch.setenv("PARAMETER_Season", f"winter{text}")
+    given = [f"{word}{text}" if word == EXECUTION or word.startswith("s3://") else word for word in ARGUMENTS]
+    run = postprocess.read_run(postprocess._parse(given))
+    found = summary.summarize(run, sum(model.rows for model in run.models))
+    return Page(report.render(run, found, report.Published(("part-00000.parquet",), "predictions.csv"), True), found)
+
+
+def shape(page: Page) -> list[tuple[str, tuple[str, ...]]]:
+    """Return every element with the names of its attributes, as a browser would find them."""
+    parser = Elements()
+    parser.feed(page.own)
+    return [(tag, tuple(attributes)) for tag, attributes in parser.found]
+
+
+@pytest.mark.parametrize("kind", HOSTILE_TEXTS)
+def test_no_text_anywhere_adds_an_element_or_an_attribute_to_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    text = HOSTILE_TEXTS[kind]
+    plain = render_poisoned(tmp_path / "plain", monkeypatch, "x")
+
+    page = render_poisoned(tmp_path / "hostile", monkeypatch, text)
+
+    assert shape(page) == shape(plain)
+    assert page.embedded("overview")[0]["name"] == f"EWR{text}"
+    assert page.embedded("detail-0")["unseen"] == [[f"dest{text}", 0.02]]
+    assert " ".join(f"EWR{text}".split()) in page.text() or "<" in text  # text() knows tags only roughly
+    assert page.own.count(str(markupsafe.escape(text))) > 30
 
 
 def test_the_script_never_writes_markup() -> None:
