@@ -46,7 +46,7 @@ def test_an_escaped_text_is_one_line_of_utf8_and_stays_as_it_is(text: str) -> No
     found = contract.escape_controls(text)
 
     assert len(found.splitlines()) <= 1
-    assert found.encode()
+    assert found.encode().decode() == found
     assert contract.escape_controls(found) == found
 
 
