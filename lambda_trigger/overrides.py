@@ -170,7 +170,7 @@ def _read_files(found: Any) -> tuple[dict[str, int | None], list[str]]:
     if not all(isinstance(name, str) and name and _is_size(size) for name, size in pairs):
         return {}, [f"{FILES}: is not a list of files; {_FILES_FORM}"]
     files = {name.removeprefix("./"): size for name, size in pairs}
-    wrong = [f"{FILES}: {_cut(_say(name))} {problem}" for name in files if (problem := contract.key_problem(name))]
+    wrong = [f"{FILES}: {_cut(ascii(name))} {problem}" for name in files if (problem := contract.key_problem(name))]
     return ({}, wrong) if wrong else (files, [])
 
 

@@ -72,6 +72,8 @@ def choose(folder: RawFolder, globs: Mapping[str, Sequence[str]], limit: int) ->
             f"{folder.uri}: holds more than {limit} files (max_objects); take away what is no data of this run, "
             "or raise max_objects in the config and deploy"
         ]
+    if odd_keys := _odd_keys(chosen):
+        return data, odd_keys
     problems = [
         f"{folder.uri}: no file matches data.{role} ({', '.join(globs[role])}); {_there(folder, globs[role])}"
         for role in chosen
@@ -82,17 +84,15 @@ def choose(folder: RawFolder, globs: Mapping[str, Sequence[str]], limit: int) ->
     odd = sorted(
         {f.key for files in chosen.values() for f in files if not f.key.lower().endswith((".csv", ".parquet"))}
     )
-    problems += [
-        f"{contract.escape_controls(key)}: {problem}" for key, problem in sorted(_bad_keys(chosen).items())[:SHOWN]
-    ]
     problems += _say_files(odd, "is neither .csv nor .parquet; convert it, take it away, or narrow the glob")
     return data, problems
 
 
-def _bad_keys(chosen: Mapping[str, Sequence[DataFile]]) -> dict[str, str]:
+def _odd_keys(chosen: Mapping[str, Sequence[DataFile]]) -> list[str]:
     """Return what is wrong with the keys of data files, of which a job makes paths on its disk."""
-    keys = {file.key for files in chosen.values() for file in files}
-    return {key: problem for key in keys if (problem := contract.key_problem(key))}
+    keys = sorted({file.key for files in chosen.values() for file in files})
+    problems = [f"the file name {key!a} {wrong}" for key in keys if (wrong := contract.key_problem(key))]
+    return problems[:SHOWN] + _say_rest(problems, "files of such names")
 
 
 def check_promised(folder: RawFolder, promised: Mapping[str, int | None]) -> list[str]:

@@ -114,9 +114,7 @@ def _visible_keys(folder: Path) -> list[str]:
 def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], globs: dict[str, tuple[str, ...]]) -> None:
     chosen_keys = sorted({key for role in chosen for key in chosen[role]})
     problems = [
-        f"{folder}: the file name {key!a} holds control characters or is not UTF-8; rename the file"
-        for key in chosen_keys
-        if any(c < " " or "\ud800" <= c <= "\udfff" for c in key)
+        f"{folder}: the file name {key!a} {wrong}" for key in chosen_keys if (wrong := contract.key_problem(key))
     ]
     if problems:
         raise DataError(*problems)
@@ -129,8 +127,6 @@ def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], glo
         f"{folder}/{key}: matches both data.train and data.predict; make the globs distinct"
         for key in sorted(set(chosen["train"]) & set(chosen["predict"]))
     ]
-    named = {key for role in chosen for key in chosen[role]}
-    problems += [f"{folder}/{key}: {wrong}" for key in sorted(named) if (wrong := contract.key_problem(key))]
     odd = {key for role in chosen for key in chosen[role] if Path(key).suffix.lower() not in (".csv", ".parquet")}
     problems += [f"{folder}/{key}: is neither .csv nor .parquet; convert it or narrow the glob" for key in sorted(odd)]
     if problems:

@@ -349,9 +349,9 @@ def escape_controls(text: str, keep: str = "") -> str:
 def key_problem(key: str) -> str | None:
     """Return what is wrong with the key of a raw file, or None; a job makes a path of it, and people read it."""
     if any(part in ("", ".", "..") for part in key.split("/")):
-        return "has a path with an empty part, '.' or '..'; rename it"
+        return "has an empty part, '.' or '..' in its path; rename the file"
     if escape_controls(key) != key:
-        return "has a line break or another control character in its name, or no UTF-8 name; rename it"
+        return "holds control characters or is not UTF-8; rename the file"
     return None
 
 

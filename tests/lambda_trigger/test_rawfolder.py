@@ -81,8 +81,8 @@ def test_a_key_that_is_no_plain_path_is_refused_and_shown_in_one_line() -> None:
     _, problems = rawfolder.choose(RawFolder(URI, files), {"train": ["train*"], "predict": ["predict*"]}, 10)
 
     assert problems == [
-        "/train.csv: has a path with an empty part, '.' or '..'; rename it",
-        r"predict\n.csv: has a line break or another control character in its name, or no UTF-8 name; rename it",
+        "the file name '/train.csv' has an empty part, '.' or '..' in its path; rename the file",
+        r"the file name 'predict\n.csv' holds control characters or is not UTF-8; rename the file",
     ]
 
 

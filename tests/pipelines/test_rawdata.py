@@ -53,7 +53,7 @@ def test_a_data_file_whose_name_no_log_could_show_is_refused(raw: Path, name: st
     problems = refused(raw)
 
     assert len(problems) == 1
-    assert problems[0].endswith("or no UTF-8 name; rename it")
+    assert problems[0].endswith("holds control characters or is not UTF-8; rename the file")
 
 
 def test_other_files_may_be_called_anything(raw: Path) -> None:
@@ -68,7 +68,7 @@ def test_other_files_may_be_called_anything(raw: Path) -> None:
 def test_a_key_of_a_listing_that_is_no_plain_path_is_hidden_or_refused(key: str) -> None:
     listed = [contract.DataFile(key, "e", 1), contract.DataFile("predict.csv", "e", 1)]
 
-    with pytest.raises(DataError, match=r"rename it|no file matches"):
+    with pytest.raises(DataError, match=r"rename the file|no file matches"):
         read_listing(config(data={"train": ["*train*"]}), "s3://raw/day/", listed)
 
 

@@ -64,7 +64,7 @@ def test_a_key_that_is_no_plain_path_below_the_raw_folder_is_a_problem(key: str)
 
 @pytest.mark.parametrize("key", ["a\nb.csv", "\x1b[2Jb.csv", "\udcff.csv", "b\u202evsc.exe", "\0.csv"])
 def test_a_key_with_a_control_character_is_a_problem(key: str) -> None:
-    assert "control character" in (contract.key_problem(key) or "")
+    assert "control characters" in (contract.key_problem(key) or "")
 
 
 HOSTILE_NAMES = [

@@ -41,7 +41,7 @@ def test_a_manifest_that_names_no_plain_key_is_refused_before_anything_is_opened
     entry = {"key": key, "etag": "e", "size": 2}
     version = rawfile.contract.data_version([rawfile.DataFile(**entry)])
 
-    with pytest.raises(StepError, match=r"rename it|no file for glob") as caught:
+    with pytest.raises(StepError, match=r"rename the file|no file for glob") as caught:
         rawfile.check_manifest({"files": [entry]}, version, ["*train*"])
     assert "\n" not in str(caught.value)
     with pytest.raises(StepError, match="not in the raw folder"):
