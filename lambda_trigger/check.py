@@ -7,7 +7,6 @@ and the schemas of the defaults, writes `contract.json`, and raises where a limi
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,9 +16,10 @@ from lambda_trigger.decide import find_default
 from lambda_trigger.findings import Checked, Default
 from lambda_trigger.ports import ObjectStore, Ports, Scalar, StoreError, join_uri, ports_for
 from lambda_trigger.settings import Drift, Model, Settings
+from lambda_trigger.text import make_logger
 from steps import contract
 
-log = logging.getLogger(__name__)
+log = make_logger(__name__)
 
 READERS = 8
 """Models that are read at a time: a thousand take a minute instead of eight."""
