@@ -39,6 +39,8 @@ CORES_VARIABLE = "CORES"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "AG_CPU_COUNT", CORES_VARIABLE)
 NO_BREAKPOINTS = {"PYTHONBREAKPOINT": "0"}
 _KILLED = 128 + signal.SIGKILL
+NOT_WRITTEN = os.EX_IOERR
+"""Exit code of a child that could not write its outcome."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ def _ending(code: int, folder: Path, work: str) -> Outcome:
         return Outcome(TRANSIENT, f"{work} was killed (SIGKILL), most likely because memory ran out")
     if code < 0 or code > 128:
         return Outcome(TRANSIENT, f"{work} was ended by {_signal_name(abs(code) % 128)}")
+    if code == NOT_WRITTEN:
+        return Outcome(TRANSIENT, f"{work} could not write its files, most likely because the disk is full")
     return Outcome(BROKEN, f"{work} ended with exit code {code} and no outcome; see the step's log")
 
 
@@ -134,8 +138,15 @@ def _signal_name(number: int) -> str:
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
-    """Write how the child ended, the last thing it does."""
-    job.write_json(folder / OUTCOME_FILE, asdict(outcome))
+    """Write how the child ended, the last thing it does.
+
+    Raises:
+        SystemExit: it cannot be written, most likely because the disk is full; the exit code tells the parent.
+    """
+    try:
+        job.write_json(folder / OUTCOME_FILE, asdict(outcome))
+    except OSError:
+        sys.exit(NOT_WRITTEN)
 
 
 def read_outcome(folder: Path) -> Outcome:

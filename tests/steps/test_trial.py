@@ -67,6 +67,18 @@ def test_an_end_without_an_outcome_is_our_fault(tmp_path: Path, code: str) -> No
     assert run(code, tmp_path).status == trial.BROKEN
 
 
+def test_an_outcome_that_finds_no_room_is_transient(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from steps import trial\n"
+    code += "trial.write_outcome(Path(sys.argv[1]) / 'a file', trial.Outcome(trial.TRAINED))"
+    (tmp_path / "a file").touch()
+    root = str(Path(trial.__file__).parents[1])
+    outcome = trial.run(tmp_path, PATIENT, {**os.environ, "PYTHONPATH": root}, (sys.executable, "-c", code))
+
+    assert outcome == trial.Outcome(
+        trial.TRANSIENT, "training could not write its files, most likely because the disk is full"
+    )
+
+
 def test_no_child_is_left_when_waiting_for_it_is_interrupted(tmp_path: Path) -> None:
     code = f"""
 import os, sys
