@@ -81,5 +81,16 @@ def test_the_guide_to_aws_names_only_commands_and_options_that_there_are() -> No
         assert [word for word in re.findall(r"--[a-z-]+", words) if word not in known] == [], words
 
 
+def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_/*]+/test_[a-z_*]+\.py)(?:::(test_\w+))?`", page))
+
+    assert len(named) > 40
+    for path, name in named:
+        files = list((ROOT / "tests").glob(path))
+        assert files, path
+        assert not name or any(f"def {name}(" in file.read_text(encoding="utf-8") for file in files), name
+
+
 def test_the_changelog_has_an_unreleased_section() -> None:
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
