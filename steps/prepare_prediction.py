@@ -6,7 +6,7 @@ The flow is `prepare`, top to bottom. Every row keeps its position over all file
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -99,8 +99,8 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     codes = owners.by_model(counts)
     ids = partial(loading.blame_ids, connection, loaded, settings.id, codes)
     scope.settle(problems + loading.say_misfits(misfits), lambda: _blame(misfits, codes, ids()))
-    loading.place_rows(connection, placement, "true", numbered=False)
-    waiting = _count_waiting(loaded, owners.by_model(everything), everything, scope)
+    loading.place_rows(connection, _without_lost(placement, scope), "true", numbered=False)
+    waiting = _count_waiting(loaded, _lost_codes(owners.by_model(everything), placement, scope), everything, scope)
     id_type = loading.id_type(connection, kept)
     return Data(settings, trained, loaded, placement, id_type, scope.failed, waiting)
 
@@ -116,17 +116,33 @@ def _blame(
     return {model: texts for model, texts in found.items() if texts}
 
 
+def _without_lost(placement: Placement, scope: Scope) -> Placement:
+    """Return a placement that gives a pooled model that failed none of the rows that another one leaves to it."""
+    return replace(placement, models={c: None if m in scope.failed else m for c, m in placement.models.items()})
+
+
+def _lost_codes(own: Mapping[int, Sequence[int]], placement: Placement, scope: Scope) -> dict[int, list[int]]:
+    """Return the codes of each model that failed: its own, and those that were to go to it."""
+    left = {m: [code for code, model in placement.models.items() if model == m] for m in scope.failed}
+    return {m: [*own.get(m, ()), *left[m]] for m in scope.failed}
+
+
 def _count_waiting(
     loaded: Loaded, codes: Mapping[int, Sequence[int]], rows: Mapping[int, int], scope: Scope
 ) -> dict[int, int | None]:
-    """Return the rows of each model that failed: those of its own files, and those in files of all."""
-    waiting: dict[int, int | None] = {m: sum(rows[code] for code in codes.get(m, ())) for m in scope.failed}
+    """Return the rows of each model that failed: those of its own files, and those in files of all.
+
+    Each of them has a position, so that PostProcess must know of all; None where there are only rows that nobody can
+    count, which have none.
+    """
+    waiting = {m: sum(rows[code] for code in codes[m]) for m in scope.failed}
+    uncountable = set()
     for file, count in zip(loaded.files, loaded.rows, strict=True):
         model = scope.owner(file.key) if file.blank is not None else None
         if model is not None:
-            known = waiting[model]
-            waiting[model] = None if file.is_uncountable or known is None else known + count
-    return waiting
+            waiting[model] += count
+            uncountable |= {model} if file.is_uncountable else set()
+    return {model: count or (None if model in uncountable else 0) for model, count in waiting.items()}
 
 
 def _write_models(connection: tables.Connection, data: Data) -> None:

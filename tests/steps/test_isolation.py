@@ -266,6 +266,41 @@ def test_rows_that_nothing_can_count_are_told_as_unknown(stage: Stage) -> None:
     assert [row["__row__"] for row in rows(out / "north" / "predict")] == list(range(40))
 
 
+def unaccounted(out: Path, *models: str) -> int:
+    """Return the rows to predict that are neither prepared nor said to wait; PostProcess publishes only without any."""
+    told = [load(out / name / "status.json") for name in models]
+    data = load(out / "data.json")
+    return int(data["rows"] - data["skipped_rows"] - sum(one["rows"] + (one.get("rows_waiting") or 0) for one in told))
+
+
+def test_rows_that_can_be_counted_wait_beside_those_that_cannot(stage: Stage) -> None:
+    write_own(stage, "train", make())
+    stage.train(OWN)
+    write_own(stage, "predict", make(1000, label=False))
+    stage.write("predict-east-2.parquet", b"PAR1 and no more")
+
+    out = stage.predict(OWN, **ISOLATE)
+
+    assert load(out / "east" / "status.json")["rows_waiting"] == 40
+    assert unaccounted(out, *NAMES) == 0
+
+
+def test_rows_of_an_untrained_model_wait_with_the_pooled_one_that_was_to_take_them(stage: Stage) -> None:
+    listed = by_region("east", "south", pooled=True)
+    trained = make()
+    stage.write("train.csv", csv(trained["east"] + trained["north"]))
+    stage.train(listed)
+    asked = make(1000, label=False)
+    column_is_mixed(asked)
+    stage.write("predict.csv", shuffled(asked))
+
+    out = stage.predict(listed, **ISOLATE)
+
+    status = load(out / "pooled" / "status.json")
+    assert (status["status"], status["rows"], status["rows_waiting"]) == ("failed", 0, 80)
+    assert unaccounted(out, "east", "south", "pooled") == 0
+
+
 def test_a_large_file_that_breaks_at_its_end_leaves_positions_alone(stage: Stage) -> None:
     write_own(stage, "train", make())
     stage.train(OWN)
