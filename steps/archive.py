@@ -43,7 +43,8 @@ class Limits:
     """What an archive may hold and what reading it may cost.
 
     `ratio` is the size of what comes out over the size of the file, asked for beyond `free` bytes only: JSON and
-    zeros pack well. `header` is the bytes that may describe one member, `wanted` those of a file that is read whole.
+    zeros pack well. `header` is the bytes that may describe one member, `wanted` those of a file that is read
+    whole: the metadata list up to 1,000 categories of each text column.
     """
 
     members: int = 20_000
@@ -51,7 +52,7 @@ class Limits:
     ratio: int = 200
     free: int = 64 * 1024**2
     header: int = 1024**2
-    wanted: int = 8 * 1024**2
+    wanted: int = 32 * 1024**2
 
 
 LIMITS = Limits()

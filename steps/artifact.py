@@ -24,8 +24,9 @@ from steps.archive import ArchiveError, Limits
 PREDICTOR_DIR = description.PREDICTOR_DIR
 COMPRESSION = 1
 _CHUNK = 1024 * 1024
-RESERVE = 256 * 1024**2
-"""Bytes of the disk that unpacking leaves free: predictions are written there too."""
+RESERVE = 16 * 1024**2
+RESERVED_SHARE = 20
+"""Unpacking leaves this many bytes of the disk free, or a twentieth of what it unpacks: predictions are written too."""
 _WAY_OUT = "Restore the recorded file, or register and approve the model again"
 
 
@@ -133,11 +134,16 @@ def unpack(
     Raises:
         StepError: the disk is too small.
     """
-    there = free(folder)
-    if examined.size + RESERVE > there:
+    there, wanted = free(folder), needed(examined.size)
+    if wanted > there:
         raise job.StepError(
-            f"the artifact of model {model} takes {examined.size / 1e6:,.0f} MB unpacked, {RESERVE / 1e6:,.0f} MB are "
-            f"to stay free, and the disk has {there / 1e6:,.0f} MB: give the job a larger one "
-            "(instances.infer.volume_gb)"
+            f"the artifact of model {model} takes {examined.size / 1e6:,.0f} MB unpacked, "
+            f"{(wanted - examined.size) / 1e6:,.0f} MB are to stay free, and the disk has {there / 1e6:,.0f} MB: "
+            "give the job a larger one (instances.infer.volume_gb)"
         )
     archive.extract(file, folder)
+
+
+def needed(size: int) -> int:
+    """Return the free bytes that unpacking `size` bytes takes, with those that stay free."""
+    return size + max(RESERVE, size // RESERVED_SHARE)

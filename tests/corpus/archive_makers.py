@@ -152,7 +152,7 @@ def metadata_half_a_letter(path: Path) -> None:
 
 
 def metadata_huge(path: Path) -> None:
-    write(path, {**METADATA, "note": "x" * 9 * 1024**2})
+    write(path, {**METADATA, "note": "x" * 33 * 1024**2})
 
 
 def metadata_without_fields(path: Path) -> None:

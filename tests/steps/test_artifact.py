@@ -123,6 +123,11 @@ def test_a_disk_that_is_too_small_is_told_before_it_is_filled(folder: Path, tmp_
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_small_artifact_needs_a_small_disk_and_a_large_one_leaves_a_twentieth_of_its_size(tmp_path: Path) -> None:
+    assert artifact.needed(10**6) == 10**6 + 16 * 1024**2
+    assert artifact.needed(10**10) == 10**10 + 5 * 10**8
+
+
 def test_the_free_bytes_of_a_disk_are_those_of_the_disk(tmp_path: Path) -> None:
     assert artifact.free_bytes(tmp_path) > 0
 
