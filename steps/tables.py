@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from steps import cells, problem, rawfile
+from steps.job import StepError
 from steps.rawfile import RawFile
 
 Connection = duckdb.DuckDBPyConnection
@@ -28,6 +29,9 @@ NOT_THE_FILE = (
     duckdb.OutOfMemoryException,
 )
 """Errors of DuckDB that say nothing about the file being read: our own mistakes, and want of memory or disk."""
+
+_NOT_WRITTEN = "Could not write"
+"""How DuckDB begins to say that it cannot spill; it has no error of its own for that."""
 
 MEMORY_VARIABLE = "PREPARE_MEMORY_LIMIT"
 MEMORY_LIMIT = 4 << 30
@@ -101,6 +105,10 @@ def run_on_files(connection: Connection, statements: Sequence[tuple[RawFile, str
         except NOT_THE_FILE:
             raise
         except duckdb.Error as error:
+            if isinstance(error, duckdb.IOException) and _NOT_WRITTEN in str(error):
+                raise StepError(
+                    "the step's disk is full: give the job a larger one (instances.prepare.volume_gb), or make room"
+                ) from None
             problems.append((file.key, describe(file, delimiter, str(error))))
     problem.raise_files(problems)
     return answers

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from steps import rawfile, tables
 from steps.job import StepError
+from steps.problem import FileError
 
 
 def opened(tmp_path, content, name="a.csv"):
@@ -50,6 +52,22 @@ def test_what_the_reader_says_of_a_file_never_reaches_the_message(tmp_path):
     text = tables.describe(file, ",", "CSV Error on Line: 7\nOriginal Line: SECRET")
 
     assert text == "file 'a.csv', line 7: broken quoting or wrong number of fields; save it as RFC 4180 CSV"
+
+
+class FullDisk:
+    """A connection that finds no room to spill to."""
+
+    def execute(self, _statement):
+        raise duckdb.IOException('IO Error: Could not write file "scratch/duckdb_temp-0.tmp": No space left on device')
+
+
+def test_a_full_disk_is_no_fault_of_the_file_that_was_being_read(tmp_path):
+    file = opened(tmp_path, b"n\n1\n")
+
+    with pytest.raises(StepError, match=r"disk is full.*instances\.prepare\.volume_gb") as raised:
+        tables.run_on_files(FullDisk(), [(file, "SELECT 1")], ",")
+
+    assert not isinstance(raised.value, FileError)
 
 
 def test_a_damaged_parquet_file_is_named(tmp_path):
