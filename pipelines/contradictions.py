@@ -48,4 +48,15 @@ def contradictions(settings: Settings) -> list[str]:
         found.append("network: has only one of subnets and security_groups; a job in a VPC needs both")
     if settings.retention_days < settings.cache_days:
         found.append("retention_days: shorter than cache_days, so that cached outputs would be deleted; raise it")
-    return found
+    return found + _of_drift(settings)
+
+
+def _of_drift(settings: Settings) -> list[str]:
+    """Return which limits would never warn; a default of `warn` gives way to whatever limit fails."""
+    limits = {name: getattr(settings.drift, name) for name in ("unseen", "nulls", "psi")}
+    return [
+        f"drift.{name}.warn: {limit.warn:g} is above drift.{name}.fail, {limit.fail:g}, so that it would never warn; "
+        "lower it, or leave it out"
+        for name, limit in limits.items()
+        if "warn" in limit.model_fields_set and None not in (limit.warn, limit.fail) and limit.warn > limit.fail
+    ]

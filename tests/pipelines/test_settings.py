@@ -252,6 +252,7 @@ def test_problems_of_all_parts_are_reported_together() -> None:
         ),
         ({"training": {"time_limit": 129_561}}, "training.time_limit: two trainings up to their guards take 777606 s"),
         ({"retention_days": 7}, "retention_days: shorter than cache_days"),
+        ({"drift": {"psi": {"warn": 0.5, "fail": 0.2}}}, "drift.psi.warn: 0.5 is above drift.psi.fail, 0.2"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], problem: str) -> None:
@@ -446,4 +447,5 @@ def test_a_fail_limit_of_drift_leaves_the_warn_limit_as_it_is_and_null_switches_
     drift = validate(config(drift={"psi": {"fail": 0.5}, "nulls": {"warn": None}}), "c.yml").drift
 
     assert (drift.psi.warn, drift.psi.fail) == (0.25, 0.5)
+    assert validate(config(drift={"psi": {"fail": 0.1}}), "c.yml").drift.psi.fail == 0.1
     assert (drift.nulls.warn, drift.nulls.fail, drift.unseen.warn) == (None, None, 0.01)
