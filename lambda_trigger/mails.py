@@ -109,7 +109,8 @@ def finished(run: Run, summary: Summary, places: Places) -> Mail:
     where = {"predictions": places.predictions, "report": places.report, "summary": places.summary}
     facts = {"rows": f"{summary.rows} predictions for {summary.predict_rows} rows", **where}
     next_steps = "\n".join(["Next:", *(f"  {step}" for step in places.next_steps)]) if places.next_steps else ""
-    failures = "\n".join(f"{m.name}: {_say_failed(m)}" for m in summary.models if m.failure is not None)
+    left_out = [m for m in summary.models if m.failure is not None]
+    failures = "\n".join(escape_controls(f"{m.name}: {_say_failed(m)}") for m in left_out)
     return Mail(first, _join(first, _facts(run), _served_table(summary.models), failures, _lines(facts), next_steps))
 
 
@@ -210,7 +211,7 @@ def _say_verdict(model: Verdict) -> str:
 
 def _say_failed(model: ModelSummary) -> str:
     """Return why nobody served a segment; the rows that wait are unknown where its files cannot be read."""
-    waiting = _count(model.rows_waiting, "row") if model.rows_waiting else "its rows, which could not be counted,"
+    waiting = _count(model.rows_waiting, "row") if model.rows_waiting else "its rows, none of which could be counted,"
     return f"FAILED, {waiting} without a prediction: {model.failure}"
 
 

@@ -137,6 +137,15 @@ def test_no_name_and_no_reason_forges_a_line_of_the_mail_of_a_finished_run(desk:
     assert "DEFAULT" in lines[2]
 
 
+def test_no_name_and_no_failure_forges_a_line_of_the_mail_of_a_degraded_run(desk: Desk) -> None:
+    failed = model_summary("skipped", rows=0, rows_waiting=7, failure=f"w\n{FORGED}")
+    finish(desk, {FORGED: failed}, "Degraded")
+
+    lines = lines_of(body(desk))
+    assert [line for line in lines if line.startswith(("flights: ", "EWR")) and "FAILED" not in line] == [lines[2]]
+    assert "DEGRADED" in lines[2]
+
+
 def test_lines_of_a_failed_steps_reason_are_set_in(desk: Desk) -> None:
     desk.configure()
     reason = f"Decide: no default\n  python -m pipelines.registry approve EWR\n{FORGED}"
@@ -218,7 +227,7 @@ def test_a_segment_that_failed_is_mailed_with_its_reason_and_what_to_do(desk: De
 
     assert first_line(desk) == "flights: DEGRADED, 1 of 2 not served (EWR), 1 of 2 served by fresh models"
     text = body(desk)
-    assert "EWR: FAILED, its rows, which could not be counted, without a prediction: file 'a.csv' is not UTF-8" in text
+    assert "EWR: FAILED, its rows, none of which could be counted, without a prediction: file 'a.csv' is not" in text
     assert "mend what is said of EWR above, then start a new run:" in text
     assert "approve" not in text
 
