@@ -104,12 +104,17 @@ class DiskFolder:
                 if not contract.is_marker(name) or name.startswith("."):
                     continue
                 path = Path(place, name)
-                with contextlib.suppress(FileNotFoundError):
+                try:
                     status = path.lstat()
-                    if stat.S_ISREG(status.st_mode):
-                        found[path.relative_to(self.root).as_posix()] = Stamp.of(status)
-                    else:
-                        problems.append(f"{path}: is a link or no file, and no marker; copy the marker itself there")
+                except FileNotFoundError:
+                    continue
+                except OSError as error:  # such as a folder whose names can be read and whose files cannot
+                    note(error)
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    found[path.relative_to(self.root).as_posix()] = Stamp.of(status)
+                else:
+                    problems.append(f"{path}: is a link or no file, and no marker; copy the marker itself there")
         return Listing(found, tuple(problems))
 
     def read(self, path: str, limit: int) -> tuple[Stamp, bytes] | None:
@@ -131,7 +136,7 @@ class DiskFolder:
         outside: list[str] = []
         for path in _walk(base):
             key = path.relative_to(base).as_posix()
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError, RuntimeError):  # a link to itself, say: who reads the data names it
                 if path.is_symlink() and not path.resolve().is_relative_to(self.root):
                     outside.append(key)
                 elif path.is_file() and not contract.is_marker(key):
@@ -143,4 +148,5 @@ def _walk(base: Path) -> Iterator[Path]:
     """Yield the files below a folder, and the links to folders, which are not followed."""
     for place, folders, files in os.walk(base):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, name) for name in (*files, *folders) if name in files or Path(place, name).is_symlink())
+        yield from (Path(place, name) for name in files)
+        yield from (path for name in folders if (path := Path(place, name)).is_symlink())

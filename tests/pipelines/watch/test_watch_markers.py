@@ -99,3 +99,12 @@ def test_links_that_lead_out_of_the_folder_are_told(folder: DiskFolder, tmp_path
 
     assert files.outside == ("train.csv", "up")
     assert set(files.stamps) == {"predict.csv"}
+
+
+def test_links_that_lead_nowhere_are_no_files_and_end_no_watcher(folder: DiskFolder) -> None:
+    put(folder, "a/train.csv", "1")
+    (folder.root / "a/round.csv").symlink_to("round.csv")
+    (folder.root / "a/gone.csv").symlink_to("nothing.csv")
+    (folder.root / "a/long.csv").symlink_to("x" * 300)
+
+    assert set(folder.files("a").stamps) == {"train.csv"}
