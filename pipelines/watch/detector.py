@@ -47,7 +47,7 @@ class Detector:
     def _since(self, path: str, stamp: Stamp, now: float) -> tuple[Stamp, float]:
         """Return a stamp with the time since when it is the marker's."""
         known = self._fresh.get(path)
-        return known if known is not None and known[0] == stamp else (stamp, now)
+        return known if known is not None and known[0] == stamp and known[1] <= now else (stamp, now)
 
     def _is_quiet(self, path: str, stamp: Stamp, now: float) -> bool:
         needed = QUIET if stamp.size else max(QUIET, self.settle)

@@ -65,7 +65,7 @@ class Readies:
 
     def _look(self, place: str, now: float) -> _Look:
         files, known = self.folder.files(place), self._looks.get(place)
-        if known is None:
+        if known is None or (known.files == files and now < known.since):  # the clock was set back
             return _Look(files, now, changed=False)
         return known if known.files == files else _Look(files, now, changed=True)
 

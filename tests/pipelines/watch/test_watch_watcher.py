@@ -317,3 +317,17 @@ def test_a_bug_in_finding_markers_ends_the_watcher(machine: Machine) -> None:
     with pytest.raises(AttributeError):
         watcher.run()
     watcher.ledger.close()
+
+
+def test_a_clock_that_is_set_back_delays_nothing(machine: Machine, watcher: Watcher) -> None:
+    machine.drop("a/x.run")
+    watcher.detector.poll()
+    machine.clock.pass_by(-3600.0)
+
+    serve_all(machine, watcher)
+    machine.drop("b/y.run")
+    machine.settle(watcher)
+    machine.clock.pass_by(-7200.0)
+    serve_all(machine, watcher)
+
+    assert machine.served == ["a/x.run", "b/y.run"]
