@@ -69,12 +69,12 @@ def lock_workspace(root: Path, holder: str, on_wait: Callable[[str], None] | Non
     """
     root.mkdir(parents=True, exist_ok=True)
     with (root / ENGINE_LOCK).open("a+", encoding="utf-8") as file:
-        if not _try_lock(file):
+        if not try_lock(file):
             other = _holder(file)
             if on_wait is None:
                 raise ExecutionError(f"{other} is at work in the workspace {root}; wait for its end or stop it")
             on_wait(f"{other} is at work in this workspace; waiting for its end")
-            while not _try_lock(file):
+            while not try_lock(file):
                 time.sleep(_PAUSE)
         file.truncate(0)
         file.write(holder)
@@ -82,9 +82,10 @@ def lock_workspace(root: Path, holder: str, on_wait: Callable[[str], None] | Non
         yield
 
 
-def _try_lock(file: IO[str]) -> bool:
+def try_lock(file: IO[str], *, shared: bool = False) -> bool:
+    """Lock a file until it is closed, unless somebody else holds it; those who share it hinder no other who does."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

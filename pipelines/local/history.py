@@ -7,15 +7,16 @@ engine goes on, so that a run that was killed can be resumed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import BrokenOffError, ExecutionError
+from pipelines.local.durable import try_lock
 from pipelines.local.logline import parse_event, parse_record
 from pipelines.local.record import (
     CACHED,
@@ -34,6 +35,8 @@ from pipelines.local.workspace import Workspace
 EVENTS_FILE = "events.jsonl"
 DEFINITION_FILE = "definition.json"
 LOCK_FILE = "lock"
+_LOOK = 0.2
+"""Seconds after which a lock is not that of somebody who only looks whether it is held."""
 _ENDED = (SUCCEEDED, FAILED, SKIPPED, CACHED)
 
 
@@ -104,12 +107,13 @@ def lock_execution(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK_FILE).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ExecutionError(
-                f"execution {folder.name!r} is being run by another process; wait for it or stop it"
-            ) from None
+        began = time.monotonic()
+        while not try_lock(file):
+            if time.monotonic() - began > _LOOK:
+                raise ExecutionError(
+                    f"execution {folder.name!r} is being run by another process; wait for it or stop it"
+                )
+            time.sleep(_LOOK / 20)
         yield
 
 
@@ -117,11 +121,8 @@ def is_locked(folder: Path) -> bool:
     """Tell whether an engine runs the execution in a folder, or waits to."""
     if not (folder / LOCK_FILE).exists():
         return False
-    try:
-        with lock_execution(folder):
-            return False
-    except ExecutionError:
-        return True
+    with (folder / LOCK_FILE).open() as file:
+        return not try_lock(file, shared=True)
 
 
 def read_past(folder: Path) -> Past | None:

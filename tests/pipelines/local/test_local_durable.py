@@ -12,7 +12,8 @@ import pytest
 from local_definitions import Lab, processing
 
 from pipelines.errors import ExecutionError
-from pipelines.local.durable import lock_workspace, sweep, write_atomically
+from pipelines.local.durable import lock_workspace, sweep, try_lock, write_atomically
+from pipelines.local.history import is_locked, lock_execution
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -89,3 +90,16 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
     assert done.returncode == -9
     with lock_workspace(tmp_path, "execution run-2"):
         assert (tmp_path / "engine.lock").read_text() == "execution run-2"
+
+
+def test_who_looks_whether_an_execution_runs_neither_hinders_it_nor_others_who_look(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    looking = (tmp_path / "lock").open()
+    assert try_lock(looking, shared=True)
+
+    assert not is_locked(tmp_path)
+    gone = threading.Timer(0.02, looking.close)
+    gone.start()
+    with lock_execution(tmp_path):
+        assert is_locked(tmp_path)
+    gone.join()
