@@ -30,6 +30,7 @@ from pipelines.collection import (
 from pipelines.errors import PipelineError, WorkspaceError
 from pipelines.local import history
 from pipelines.local.cache import read_entry
+from pipelines.local.replay import FETCHED
 from pipelines.local.workspace import Workspace, list_files
 from pipelines.origin import Origin
 from steps import contract
@@ -61,13 +62,14 @@ def _held(workspace: Workspace, folder: Path) -> Held:
     told = [
         text for record in records for text in _texts([record.outputs, record.results, [f.uri for f in record.files]])
     ]
+    fetched = [text.rstrip("/") for path in (folder / FETCHED).glob("*.json") for text in _texts(_read(path))]
     return Held(
         id=folder.name,
         started=past.first_start if past else _started(folder, origin),
         status=_status(workspace, folder.name) if past else "unfinished",
         running=running,
-        uses=frozenset({*sources, *_executions_in(told)}),
-        names=_names(folder, parameters.values()),
+        uses=frozenset({*sources, *_executions_in([*told, *fetched])}),
+        names=_names(folder, [*parameters.values(), *fetched]),
     )
 
 
@@ -89,15 +91,15 @@ def _started(folder: Path, origin: Origin | None) -> float:
         return folder.stat().st_mtime
 
 
-def _names(folder: Path, parameters: Iterable[Any]) -> frozenset[str] | None:
-    """Return what a definition and its parameters name, or None where it cannot be read."""
+def _names(folder: Path, others: Iterable[Any]) -> frozenset[str] | None:
+    """Return what a definition names, and `others` such as its parameters; None where it cannot be read."""
     try:
         definition = json.loads((folder / history.DEFINITION_FILE).read_bytes())
     except FileNotFoundError:
-        return frozenset(map(str, parameters))
+        return frozenset(map(str, others))
     except (OSError, ValueError, RecursionError):
         return None
-    return frozenset({*(text.rstrip("/") for text in _texts(definition)), *map(str, parameters)})
+    return frozenset({*(text.rstrip("/") for text in _texts(definition)), *map(str, others)})
 
 
 def _texts(value: Any) -> Iterator[str]:

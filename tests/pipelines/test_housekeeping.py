@@ -20,6 +20,7 @@ from pipelines.local.durable import lock_workspace
 from pipelines.local.engine import Request, World, execute
 from pipelines.local.history import lock_execution
 from pipelines.local.launch import Exit, Task
+from pipelines.local.replay import save_fetched
 from pipelines.local.workspace import Workspace
 from pipelines.run import main
 
@@ -148,6 +149,23 @@ def test_bundles_go_when_no_kept_definition_names_them(yard: Yard) -> None:
 
     assert {item["path"] for item in found["items"]} == {str(yard.root / folder) for folder in folders}
     assert yard.run("e2")["Train"]
+
+
+def test_what_was_brought_here_from_aws_to_run_a_step_alone_stays_with_its_execution(yard: Yard) -> None:
+    yard.run("e1")
+    places = [f"aws/p/{name}" for name in ("executions/e9/Train/out", f"code/train/{'b' * 64}", "manifests/v1")]
+    for place in places:
+        (yard.root / "s3" / place).mkdir(parents=True)
+        (yard.root / "s3" / place / "x").write_text("x")
+    job = json.dumps({"Inputs": [f"s3://{places[0]}", f"s3://{places[1]}/"], "Arguments": ["--version", "v1"]})
+    save_fetched(yard.workspace, "e7", "Train", job)
+
+    assert yard.removed()["items"] == []
+    os.utime(yard.root / "executions/e7", (1, 1))
+    yard.run("e2")
+    gone = {item["path"] for item in yard.removed("--keep", "1")["items"]}
+
+    assert gone >= {str(yard.root / "s3" / place.removesuffix("/Train/out")) for place in places}
 
 
 def test_nothing_else_is_touched(yard: Yard) -> None:
