@@ -5,7 +5,7 @@ It reads the workspace as a run would, through the same functions, and changes n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -22,7 +22,7 @@ from pipelines.local.cache import (
     say_damage,
     use_entry,
 )
-from pipelines.local.cachekey import Components, compute_components
+from pipelines.local.cachekey import Components, Content, compute_components
 from pipelines.local.difference import PARTS, compare
 from pipelines.local.entry import Entry
 from pipelines.local.expression import EXECUTION_VARIABLES, references
@@ -57,6 +57,27 @@ class Forecast:
     open_inputs: tuple[str, ...] = ()
 
 
+class _Shelf:
+    """Entries of the cache, found by what one of their inputs holds: a thousand steps ask for ten thousand of them."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._all = tuple(entries)
+        self._holding: dict[tuple[str, frozenset[tuple[str, str]]], list[Entry]] = {}
+        for entry in self._all:
+            for name, content in entry.components.inputs.items():
+                self._holding.setdefault(_mark(name, content), []).append(entry)
+
+    def alike(self, components: Components, unknown: Collection[str]) -> Iterator[Entry]:
+        """Yield the entries that differ from `components` at most in parts of which nothing is known yet."""
+        found = [self._holding.get(_mark(name, content), ()) for name, content in components.inputs.items()]
+        fewest: Sequence[Entry] = min(found, key=len, default=self._all)
+        yield from (entry for entry in fewest if not compare(entry.components, components, unknown))
+
+
+def _mark(name: str, content: Content) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(content.files.items())
+
+
 @dataclass
 class Oracle:
     """Forecasts the steps of one request; `digest` gives a file's sha256, `fingerprint` names the libraries."""
@@ -70,19 +91,19 @@ class Oracle:
     def forecast(self) -> tuple[Forecast, ...]:
         """Return the forecast of every step in the order of the definition."""
         graph = build_graph(self.request.definition)
-        entries = tuple(read_entries(self.workspace))
+        shelf = _Shelf(read_entries(self.workspace))
         for name in TopologicalSorter(graph.needs).static_order():
             condition = graph.branches.get(name, ("", True))[0]
-            self._found[name] = replace(self._step(graph.steps[name], graph, entries), branch_of=condition)
+            self._found[name] = replace(self._step(graph.steps[name], graph, shelf), branch_of=condition)
         return tuple(self._found[name] for name in graph.steps)
 
-    def _step(self, step: Step, graph: Graph, entries: Collection[Entry]) -> Forecast:
+    def _step(self, step: Step, graph: Graph, shelf: _Shelf) -> Forecast:
         if step.job is None or not step.cache:
             return Forecast(step.name, step.type, ALWAYS)
         around = {graph.branches[step.name][0]} if step.name in graph.branches else set()
         missing = {name for name in _named(step.job) | around if self._found[name].outcome != HIT}
         try:
-            return self._later(step, step.job, missing, graph, entries) if missing else self._now(step, step.job, graph)
+            return self._later(step, step.job, missing, graph, shelf) if missing else self._now(step, step.job, graph)
         except ExecutionError as error:
             return Forecast(step.name, step.type, RUNS, miss=Miss(damage=f"it would fail: {error}"))
 
@@ -95,19 +116,18 @@ class Oracle:
             return Forecast(step.name, step.type, RUNS, miss=found)
         return Forecast(step.name, step.type, HIT, use_entry(found, StepRecord(step.name, step.type, SUCCEEDED)))
 
-    def _later(
-        self, step: Step, job: Job, missing: Collection[str], graph: Graph, entries: Collection[Entry]
-    ) -> Forecast:
+    def _later(self, step: Step, job: Job, missing: Collection[str], graph: Graph, shelf: _Shelf) -> Forecast:
         """Say what is certain of a step that depends on steps which have to run first."""
         known, unknown = _known_part(job, missing)
         known, components = self._components(known, graph)
-        alike = [entry for entry in entries if not compare(entry.components, components, unknown)]
-        damages = [(entry, find_damage(entry.files, self.workspace)) for entry in alike]
-        if all(damage for _, damage in damages):
-            worst = next((say_damage(entry.execution, damage) for entry, damage in damages), "")
-            return Forecast(step.name, step.type, RUNS, miss=self._miss(step, known, components, unknown, worst))
-        inputs = tuple(name for name in unknown if name not in PARTS)
-        return Forecast(step.name, step.type, LATER, waits_for=tuple(sorted(missing)), open_inputs=inputs)
+        damage = ""
+        for entry in shelf.alike(components, unknown):
+            found = find_damage(entry.files, self.workspace)
+            if not found:
+                inputs = tuple(name for name in unknown if name not in PARTS)
+                return Forecast(step.name, step.type, LATER, waits_for=tuple(sorted(missing)), open_inputs=inputs)
+            damage = damage or say_damage(entry.execution, found)
+        return Forecast(step.name, step.type, RUNS, miss=self._miss(step, known, components, unknown, damage))
 
     def _miss(self, step: Step, known: Job, components: Components, unknown: Collection[str], damage: str) -> Miss:
         newest = read_newest(self.request.pipeline, step.name, self.workspace)
