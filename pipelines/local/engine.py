@@ -154,6 +154,7 @@ class _Run:
             "source": self._request.source,
             "selected": None if selected is None else sorted(selected),
             "parallelism": self._request.parallelism,
+            "use_cache": self._request.use_cache,
         }
 
     def _keep(self) -> None:

@@ -49,6 +49,7 @@ class Past:
     source: str | None
     selected: frozenset[str] | None
     parallelism: int | None
+    use_cache: bool
     first_start: float
     last_start: float
     end: float | None
@@ -170,6 +171,7 @@ def _first(event: Mapping[str, Any]) -> Past:
         source=event.get("source"),
         selected=None if selected is None else frozenset(selected),
         parallelism=event.get("parallelism"),
+        use_cache=event.get("use_cache", True),
         first_start=start,
         last_start=start,
         end=None,

@@ -36,6 +36,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LATEST
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_scalar(value: Any) -> bool:
     return isinstance(value, str | int | float)
 
@@ -65,13 +69,14 @@ _EXECUTION: Mapping[str, Check] = {
     "source": _or_nothing(_is_text),
     "selected": _or_nothing(_is_list),
     "parallelism": _or_nothing(_is_number),
+    "use_cache": _is_switch,
 }
 _STEP: Mapping[str, Check] = {"step": _is_text, "status": _STATUS, "at": _is_number}
 _RECORD: Mapping[str, Check] = {
     **dict.fromkeys(("name", "type", "reason"), _is_text),
     "status": _STATUS,
     **dict.fromkeys(("started", "seconds"), _is_number),
-    "cached": lambda value: isinstance(value, bool),
+    "cached": _is_switch,
     "peak_memory_mb": _or_nothing(_is_number),
     "outputs": _is_texts,
     "results": _is_scalars,

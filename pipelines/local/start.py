@@ -37,10 +37,9 @@ def recall(request: Request, workspace: Workspace) -> Request:
     past = read_past(workspace.execution(request.execution_id)) if request.resume else None
     if past is None:
         return request
-    parallelism = request.parallelism or past.parallelism
-    if request.selected is not None:
-        return replace(request, parallelism=parallelism)
-    return replace(request, parallelism=parallelism, source=past.source, selected=past.selected)
+    parallelism, use_cache = request.parallelism or past.parallelism, request.use_cache and past.use_cache
+    found = replace(request, parallelism=parallelism, use_cache=use_cache)
+    return found if request.selected is not None else replace(found, source=past.source, selected=past.selected)
 
 
 def begin(request: Request, graph: Graph, workspace: Workspace, now: float) -> Start:

@@ -160,6 +160,21 @@ def test_a_resumed_selective_execution_stays_selective(lab: Lab, tmp_path: Path)
     assert statuses(outcome) == {"First": "Cached", "Second": "Succeeded", "Third": "Skipped"}
 
 
+def test_a_resumed_execution_that_was_to_run_without_the_cache_goes_on_without_it(lab: Lab, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    fragile = processing("First", f"pathlib.Path({str(go)!r}).exists() or sys.exit(1)")
+    steps = [fragile, processing("Second", WRITE, outputs=["out"], arguments=["a"], cache=True, DependsOn=["First"])]
+    go.touch()
+    lab.run(steps)
+    go.unlink()
+    lab.run(steps, use_cache=False)
+    go.touch()
+
+    outcome = lab.run(steps, execution_id="run-2", resume=True)
+
+    assert statuses(outcome) == {"First": "Succeeded", "Second": "Succeeded"}
+
+
 def test_a_resumed_execution_keeps_its_parallelism_unless_told_otherwise(lab: Lab) -> None:
     lab.run([processing("A")], parallelism=3)
     request = load_request(lab.workspace, "run-1")
