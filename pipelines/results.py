@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import terminal, textgrid
+from pipelines.errors import ExecutionError
 from pipelines.local.step import PROCESSING
 from pipelines.options import say_command
 from steps import contract
@@ -95,12 +96,19 @@ def _verdicts(workspace: Workspace, outcome: Outcome) -> Mapping[str, Any]:
     record = outcome.steps.get(contract.JUDGE)
     if not record or contract.OUT_VERDICTS not in record.results:
         return {}
-    found: Mapping[str, Any] = _read(workspace.path(str(record.results[contract.OUT_VERDICTS])))
+    return _read(workspace.path(str(record.results[contract.OUT_VERDICTS])))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise ExecutionError(
+            f"{path}: is gone or damaged; make it again in an execution of its own, with --from and --of"
+        )
     return found
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _path(folder: Path | None, name: str) -> str | None:

@@ -105,6 +105,20 @@ def test_fetch_copies_what_was_published(shelf: Shelf) -> None:
     }
 
 
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_the_status_of_an_execution_whose_summary_is_gone_or_damaged_says_so(shelf: Shelf, content: str | None) -> None:
+    shelf.add("e1", started="2026-01-01T00:00:00+00:00")
+    path = shelf.root / "s3/b/out/summary.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+
+    code, out, err = shelf.cli("--status", "e1")
+
+    assert (code, out) == (2, "")
+    assert f"error: {path}: is gone or damaged; " in " ".join(err.split())
+
+
 def test_a_failed_execution_has_nothing_to_fetch(shelf: Shelf) -> None:
     shelf.add("e1", started="2026-01-01T00:00:00+00:00", status="Failed")
 
