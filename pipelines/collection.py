@@ -91,11 +91,11 @@ class Collection:
 def collect(inventory: Inventory, keep: int) -> Collection:
     """Return what can go when the newest `keep` executions that succeeded stay, with all that they need."""
     kept = choose_kept(inventory, keep)
-    definitions = [held.names for held in inventory.executions if held.id in kept]
+    named = _named(held.names for held in inventory.executions if held.id in kept)
     removals = [
         Removal(item, why)
         for item in sorted(inventory.items, key=lambda item: (KINDS.index(item.kind), str(item.path)))
-        if (why := _why(item, kept, definitions))
+        if (why := _why(item, kept, named))
     ]
     return Collection(kept, tuple(removals))
 
@@ -137,8 +137,8 @@ def _needed(kept: Iterable[str], uses: Mapping[str, Group[str]]) -> dict[str, st
     return found
 
 
-def _why(item: Item, kept: Group[str], definitions: Iterable[Group[str] | None]) -> str:
-    """Return why an item goes, or an empty text where it stays."""
+def _why(item: Item, kept: Group[str], named: Group[str] | None) -> str:
+    """Return why an item goes, or an empty text where it stays; without `named` it may be that all are."""
     if item.kind == TRASH:
         return "an earlier removal was cut off"
     if item.kind == ENTRY:
@@ -146,12 +146,20 @@ def _why(item: Item, kept: Group[str], definitions: Iterable[Group[str] | None])
         return item.fault or (f"outputs of execution {lost[0]} go" if lost else "")
     if item.owner:
         return "" if item.owner in kept else "no kept execution needs it"
-    named = any(names is None or _is_named(item.name, names) for names in definitions)
-    return "" if named else "no kept definition names it"
+    return "" if named is None or item.name in named else "no kept definition names it"
 
 
-def _is_named(name: str, names: Iterable[str]) -> bool:
-    return any(text == name or text.startswith(f"{name}/") for text in names)
+def _named(definitions: Iterable[Iterable[str] | None]) -> set[str] | None:
+    """Return what definitions name and every folder above that, or None where one of them cannot be read."""
+    found: set[str] = set()
+    for names in definitions:
+        if names is None:
+            return None
+        for text in names:
+            while text and text not in found:
+                found.add(text)
+                text = text.rpartition("/")[0]
+    return found
 
 
 def count(removals: Iterable[Removal]) -> Iterator[tuple[str, int, int, int]]:
