@@ -65,10 +65,14 @@ class NumberSummary:
 
 
 class ColumnSummary:
-    """Null rate of a column, and by its kind the summary of its numbers, its categories or its range of time."""
+    """Null rate of a column, and by its kind the summary of its numbers, its categories or its range of time.
 
-    def __init__(self, column: Column) -> None:
+    One that `gives_up` counts no categories any more once there are too many.
+    """
+
+    def __init__(self, column: Column, gives_up: bool = False) -> None:
         self.column = column
+        self._gives_up = gives_up
         self.rows = 0
         self.nulls = 0
         self._numbers = NumberSummary()
@@ -92,6 +96,8 @@ class ColumnSummary:
 
     def _count(self, values: pa.ChunkedArray) -> None:
         """Count categories; of a column of too many only those that came first, the rows of the others together."""
+        if self._gives_up and self._others:
+            return
         found = values.value_counts()
         known = pc.is_in(found.field("values"), value_set=pa.array(list(self._counts), pa.string())).to_numpy(False)
         new = np.flatnonzero(~known)[: schema.CATEGORY_LIMIT - len(self._counts)]
@@ -121,6 +127,8 @@ class ColumnSummary:
         return {**found, **self._categories_json()}
 
     def _categories_json(self) -> dict[str, Any]:
+        if self._gives_up and self._others:
+            return {}
         ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         top = {} if self._others else {"top": dict(ordered[:TOP])}
         return {**top, "counts": dict(self._counts), "others": self._others}
@@ -136,7 +144,7 @@ class Profile:
     def __init__(self, columns: Sequence[Column], label: str | None = None) -> None:
         self._label = label
         self._labels: list[Floats] = []
-        self.columns = [ColumnSummary(column) for column in columns]
+        self.columns = [ColumnSummary(column, gives_up=label is not None) for column in columns]
         self._sample = RowSample([c.name for c in columns if c.kind in (schema.NUMBER, schema.BOOL)])
 
     def add(self, table: pa.Table) -> None:
@@ -155,8 +163,6 @@ class Profile:
         found = summary.to_json()
         if summary.column.name in self._sample.columns:
             return {**found, "points": self._sample.points(summary.column.name)}
-        if self._label is not None and found.get("others"):
-            return {key: value for key, value in found.items() if key not in ("counts", "others")}
         return found
 
     def label_json(self) -> dict[str, Any]:

@@ -54,6 +54,15 @@ def test_text_of_too_many_values_has_neither_categories_nor_top():
     assert profile.columns_json() == {"x": {"kind": "text", "null_rate": 0.0}}
 
 
+@pytest.mark.parametrize(("label", "counted"), [("y", 100), (None, 150)])
+def test_of_training_rows_no_value_is_counted_once_there_are_too_many(label, counted):
+    profile = many_texts(label)
+    profile.add(pa.table({"x": [f"more {n}" for n in range(50)], "y": [0.0] * 50}))
+
+    assert profile.columns[0]._others == counted
+    assert profile.columns[0].rows == 1250
+
+
 def test_rows_to_predict_keep_the_categories_that_came_first_and_count_the_rows_of_the_others():
     profile = many_texts(None)
 
