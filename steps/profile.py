@@ -7,6 +7,7 @@ distribution. CheckData compares the profile of a model's training rows with tha
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ pc: Any = pyarrow.compute  # pyarrow has type information for a part of itself o
 
 BINS = 20
 TOP = 20
+LONGEST = 64
+"""Characters of a category that stands for itself."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,7 +134,13 @@ class ColumnSummary:
             return {}
         ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         top = {} if self._others else {"top": dict(ordered[:TOP])}
-        return {**top, "counts": dict(self._counts), "others": self._others}
+        counts = {_key(category): rows for category, rows in self._counts.items()}
+        return {**top, "counts": counts, "others": self._others}
+
+
+def _key(category: str) -> str:
+    """Return what stands for a category where profiles are compared: CheckData reads those of 1,000 models."""
+    return category if len(category) <= LONGEST else hashlib.sha256(category.encode()).hexdigest()
 
 
 class Profile:

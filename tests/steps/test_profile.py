@@ -84,6 +84,17 @@ def test_categories_are_counted_whatever_the_chunks(values, cut):
     assert profile.columns_json()["x"]["counts"] == {value: values.count(value) for value in set(values)}
 
 
+def test_long_texts_are_compared_by_their_digest_so_that_profiles_stay_small():
+    profile = Profile([Column("x", "text")])
+    profile.add(pa.table({"x": ["a" * 5_000, "a" * 5_000, "b" * 5_000, "short"]}))
+
+    found = profile.columns_json()["x"]["counts"]
+
+    assert sorted(found.values()) == [1, 1, 2]
+    assert "short" in found
+    assert all(len(name) <= 64 for name in found)
+
+
 def test_the_top_categories_are_ordered_by_count_and_name():
     profile = Profile([Column("x", "text")])
     profile.add(pa.table({"x": ["b", "a", "c", "c", None]}))
