@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambda_trigger.decide import find_default
 from lambda_trigger.ports import APPROVED, PENDING, REJECTED, ModelGroup, ModelPackage, NewPackage, Ports
 from lambda_trigger.register import FALSE, as_metadata, make_token
 from lambda_trigger.text import quote_argument
@@ -91,7 +92,7 @@ def reject(catalog: Catalog, model: str, version: int) -> Change:
     """
     group, package = _find_package(catalog, model, version)
     catalog.ports.registry.set_status(package, REJECTED, {"auto_approved": FALSE})
-    serving = _serving(catalog, group)
+    serving = serving_version(catalog, group)
     now = f"version {serving.version} serves by default" if serving else "no approved version is left"
     return Change(f"{group.model}: version {package.version} is rejected", (now,))
 
@@ -159,8 +160,10 @@ def _make_package(catalog: Catalog, group: ModelGroup, artifact_uri: str, found:
 def _approve(catalog: Catalog, group: ModelGroup, package: ModelPackage) -> Change:
     """Approve by hand: from now on it counts even for the execution that made it."""
     catalog.ports.registry.set_status(package, APPROVED, {"auto_approved": FALSE})
-    serving = _serving(catalog, group)
+    serving = serving_version(catalog, group)
     sentence = f"{group.model}: version {package.version} is approved"
+    if not package.sha256:
+        return Change(sentence, ("it has no sha256 recorded, so it serves nothing; register its artifact instead",))
     if serving is None or serving.version == package.version:
         return Change(sentence, ("it serves where the gate turns a fresh model down",))
     newer = f"version {serving.version} is approved too and newer, so it serves; to serve version {package.version}:"
@@ -172,8 +175,9 @@ def _say_pending(group: ModelGroup, package: ModelPackage) -> Change:
     return Change(f"{group.model}: version {package.version} is registered ({package.status})")
 
 
-def _serving(catalog: Catalog, group: ModelGroup) -> ModelPackage | None:
-    return next(catalog.ports.registry.packages(group.name, APPROVED), None)
+def serving_version(catalog: Catalog, group: ModelGroup) -> ModelPackage | None:
+    """Return the version that Decide would choose of a group."""
+    return find_default(catalog.ports.registry, group.name, execution="")
 
 
 def _find_package(catalog: Catalog, model: str, version: int | None) -> tuple[ModelGroup, ModelPackage]:

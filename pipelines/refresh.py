@@ -105,7 +105,7 @@ def choose(catalog: Catalog, model: str | None) -> list[Wanted]:
 
 
 def _serving(catalog: Catalog, group: ModelGroup) -> Wanted | None:
-    package = next(catalog.ports.registry.packages(group.name, APPROVED), None)
+    package = catalogs.serving_version(catalog, group)
     return Wanted(group, catalogs.slug_of(catalog, group), package) if package else None
 
 

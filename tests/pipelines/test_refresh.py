@@ -95,6 +95,13 @@ def test_a_refreshed_version_takes_the_place_of_the_old_one(shop: Shop) -> None:
     assert shop.ports.objects.exists(f"s3://b/flights/registry/EWR/{made.sha256}/evaluation.json")
 
 
+def test_the_version_that_is_trained_again_is_the_one_that_decide_would_choose(shop: Shop) -> None:
+    shop.version("EWR", **OLD)
+    shop.version("EWR", **{**OLD, "sha256": ""})
+
+    assert [wanted.package.version for wanted in choose(shop.catalog, "EWR")] == [1]
+
+
 @pytest.mark.parametrize(
     ("mae", "tolerance", "status"),
     [

@@ -141,6 +141,15 @@ def test_approving_an_older_version_says_that_a_newer_one_still_serves(shop: Sho
     assert "reject EWR 2" in out
 
 
+def test_a_version_without_a_recorded_digest_is_said_to_serve_nothing(shop: Shop) -> None:
+    shop.version("EWR", sha256="")
+
+    code, out, _ = shop.cli("approve", "EWR")
+
+    assert code == 0
+    assert "it has no sha256 recorded, so it serves nothing; register its artifact instead" in out
+
+
 def test_a_version_approved_by_hand_counts_even_for_the_run_that_made_it(shop: Shop) -> None:
     shop.version("EWR", "Approved", auto_approved="true")
     assert find_default(shop.ports.registry, "flights-EWR", "run-1") is None
