@@ -31,6 +31,7 @@ def main(argv: Sequence[str]) -> None:
         StepError: inputs are missing or contradict each other, or the predictions are not complete.
     """
     run = read_run(_parse(argv))
+    _require_predictions(run)
     root = contract.ml_root() / "processing"  # the job's own volume: sorting may spill more than a root disk holds
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="postprocess-", dir=root) as folder:
@@ -80,6 +81,17 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--train-version", required=True, help="data version of the training files")
     parser.add_argument("--predict-version", required=True, help="data version of the prediction files")
     return parser.parse_args(argv)
+
+
+def _require_predictions(run: summary.Run) -> None:
+    """Raise StepError where segments failed and no other one was left to go on: an empty result serves nobody."""
+    failed = [model for model in run.models if model.failure is not None]
+    if failed and not any(model.rows for model in run.models):
+        raise StepError(
+            f"no segment has a prediction, nothing is published: {_some([f'{m.name} ({m.failure})' for m in failed])}. "
+            "Mend the data and start a new run; where nothing is wrong with the data, run the inference steps again "
+            "(--from Infer-..., or InferFallback-...)"
+        )
 
 
 def _read_data(name: str, kind: str, version: str) -> dict[str, Any]:

@@ -79,6 +79,19 @@ def test_a_failed_segment_degrades_the_run_and_is_told_with_its_reason_and_the_w
     assert f"--from InferFallback-EWR --of {EXECUTION}" in page
 
 
+def test_a_run_whose_every_segment_failed_publishes_nothing(root: Path) -> None:
+    build(root, SMALL)
+    for sample in SMALL:
+        folder = source(root, contract.IN_INFERENCE, sample.slug)
+        (folder / "part-00000.parquet").unlink()
+        failed = {"status": "failed", "source": "skipped", "rows": 0, "rows_waiting": 50, "reason": "no AutoGluon"}
+        change(folder / contract.INFERENCE_FILE, **failed)
+
+    with pytest.raises(StepError, match=r"nothing is published.*EWR \(no AutoGluon\), JFK .*--from Infer"):
+        postprocess.main(ARGUMENTS)
+    assert not output(root).exists()
+
+
 def test_rows_that_a_failed_segment_does_not_account_for_are_missed(root: Path) -> None:
     fail_segment(root, 399)
     with pytest.raises(StepError, match="1 rows to predict have no prediction"):
