@@ -44,10 +44,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The files of a raw folder by their key, markers left out; `outside` are links that lead out of the folder."""
+    """The files of a raw folder by their key, markers left out.
+
+    `strays` are links out of the watched folder, and links to folders: a run would read what nobody looked at.
+    """
 
     stamps: Mapping[str, Stamp]
-    outside: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
 
     @property
     def listed(self) -> tuple[contract.DataFile, ...]:
@@ -133,15 +136,15 @@ class DiskFolder:
         """Return the files of a raw folder; hidden ones too, under whose names a copy may be in progress."""
         base = self.root / folder
         stamps: dict[str, Stamp] = {}
-        outside: list[str] = []
+        strays: list[str] = []
         for path in _walk(base):
             key = path.relative_to(base).as_posix()
             with contextlib.suppress(OSError, RuntimeError):  # a link to itself, say: who reads the data names it
-                if path.is_symlink() and not path.resolve().is_relative_to(self.root):
-                    outside.append(key)
+                if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(self.root)):
+                    strays.append(key)
                 elif path.is_file() and not contract.is_marker(key):
                     stamps[key] = Stamp.of(path.stat())
-        return RawFiles(stamps, tuple(sorted(outside)))
+        return RawFiles(stamps, tuple(sorted(strays)))
 
 
 def _walk(base: Path) -> Iterator[Path]:

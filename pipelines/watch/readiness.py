@@ -70,8 +70,8 @@ class Readies:
         return known if known.files == files else _Look(files, now, changed=True)
 
     def _judge(self, entry: Entry, look: _Look, now: float) -> Readiness:
-        if look.files.outside:
-            return Readiness(State.HOPELESS, tuple(_say_outside(key) for key in look.files.outside[:20]))
+        if look.files.strays:
+            return Readiness(State.HOPELESS, tuple(_say_stray(key) for key in look.files.strays[:20]))
         missing = tuple(self.missing(entry, look.files.listed))
         if missing:
             late = now - entry.at >= PATIENCE
@@ -83,5 +83,5 @@ class Readies:
         return Readiness(State.SETTLING)
 
 
-def _say_outside(key: str) -> str:
-    return f"{key}: is a link that leads out of the watched folder; copy the file itself there"
+def _say_stray(key: str) -> str:
+    return f"{key}: is a link that leads out of the watched folder, or to a folder; copy the files themselves there"

@@ -45,7 +45,7 @@ class MemoryFolder:
     clock: Clock
     contents: dict[str, tuple[Stamp, bytes]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     inodes: int = 0
 
@@ -71,7 +71,7 @@ class MemoryFolder:
     def files(self, folder: str) -> RawFiles:
         below = f"{folder}/" if folder else ""
         data = {p.removeprefix(below): s for p, (s, _) in self.contents.items() if p.startswith(below)}
-        return RawFiles({key: stamp for key, stamp in data.items() if not key.endswith(".run")}, self.outside)
+        return RawFiles({key: stamp for key, stamp in data.items() if not key.endswith(".run")}, self.strays)
 
 
 @dataclass

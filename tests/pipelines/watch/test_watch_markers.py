@@ -87,17 +87,19 @@ def test_raw_files_are_listed_without_markers_and_with_hidden_ones_in_their_stam
     assert folder.files("none").stamps == {}
 
 
-def test_links_that_lead_out_of_the_folder_are_told(folder: DiskFolder, tmp_path: Path) -> None:
+def test_links_that_lead_out_of_the_folder_or_to_a_folder_are_told(folder: DiskFolder, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("1")
     put(folder, "shared.csv", "1")
     put(folder, "a/x.run")
     (folder.root / "a/train.csv").symlink_to(tmp_path / "secret.csv")
     (folder.root / "a/up").symlink_to(tmp_path)
     (folder.root / "a/predict.csv").symlink_to(folder.root / "shared.csv")
+    put(folder, "b/x.csv", "1")
+    (folder.root / "a/beside").symlink_to("../b")
 
     files = folder.files("a")
 
-    assert files.outside == ("train.csv", "up")
+    assert files.strays == ("beside", "train.csv", "up")
     assert set(files.stamps) == {"predict.csv"}
 
 
