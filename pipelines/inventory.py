@@ -33,6 +33,7 @@ from pipelines.local.cache import read_entry
 from pipelines.local.replay import FETCHED
 from pipelines.local.workspace import Workspace, list_files
 from pipelines.origin import Origin
+from pipelines.watch.ledger import read_queued
 from steps import contract
 
 EXECUTIONS_DIR, OUTBOX_DIR, DEBUG_DIR, TRASH_DIR = "executions", "outbox", "debug", "trash"
@@ -119,7 +120,7 @@ def _executions_in(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _pins(workspace: Workspace) -> Iterator[tuple[str, str]]:
-    """Yield the executions to which the registry and the newest predictions refer."""
+    """Yield the executions to which the registry, the newest predictions and the queues of watchers refer."""
     for group in _folders(workspace.root / contract.REGISTRY_DIR):
         packages = {int(path.stem): _read(path) for path in group.glob("*.json") if path.stem.isdecimal()}
         for package in packages.values():
@@ -127,6 +128,7 @@ def _pins(workspace: Workspace) -> Iterator[tuple[str, str]]:
         yield from ((name, f"the default model of {group.name}") for name in _trainer(packages))
     for path in (workspace.root / "s3").glob(f"*/*/{contract.PREDICTIONS_DIR}/{contract.LATEST_FILE}"):
         yield from ((name, contract.LATEST_FILE) for name in _executions_in(_texts(_read(path))))
+    yield from ((name, "the queue of --watch") for name in read_queued(workspace.root))
 
 
 def _trainer(packages: Mapping[int, Any]) -> Iterator[str]:

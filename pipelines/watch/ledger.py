@@ -23,6 +23,7 @@ from typing import Any
 from pipelines.errors import WorkspaceError
 from pipelines.watch.markers import Stamp, token
 
+FOLDER = "watch"
 LEDGER_FILE = "ledger.jsonl"
 LOCK_FILE = "lock"
 FOUND, STARTED, ENDED = "found", "started", "ended"
@@ -144,11 +145,25 @@ class Ledger:
             self._forget(name)
 
 
+def read_queued(root: Path) -> Iterator[str]:
+    """Yield the executions of all markers that a workspace's watchers have not served to the end, running or not."""
+    for path in sorted((root / FOLDER).glob(f"*/{LEDGER_FILE}")):
+        queued: dict[str, str] = {}
+        for line in path.read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that is just being written
+                event = json.loads(line)
+                if event["event"] == FOUND:
+                    queued[event["version"]] = event["execution"]
+                elif event["event"] == ENDED:
+                    queued.pop(event["version"], None)
+        yield from queued.values()
+
+
 def ledger_folder(workspace: Path, folder: Path) -> Path:
     """Return where the ledger of a watched folder lies: its name, and what tells it from others of that name."""
     real = os.fsencode(folder.resolve())
     name = re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name)[:60].strip("-") or "folder"
-    return workspace / "watch" / f"{name}-{hashlib.sha256(real).hexdigest()[:8]}"
+    return workspace / FOLDER / f"{name}-{hashlib.sha256(real).hexdigest()[:8]}"
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ from pipelines.local.launch import Exit, Task
 from pipelines.local.replay import save_fetched
 from pipelines.local.workspace import Workspace
 from pipelines.run import main
+from pipelines.watch.ledger import Ledger
+from pipelines.watch.markers import Stamp
 
 PREFIX = "s3://b/p"
 TEXT = "a" * 64
@@ -198,6 +200,20 @@ def test_an_execution_that_the_registry_or_the_newest_predictions_refer_to_stays
 
     assert "e1" in yard.removed("--keep", "1")["kept"]
     assert yard.data() == ["e1", "e2"]
+
+
+def test_an_execution_in_the_queue_of_a_watcher_stays_so_that_it_is_not_run_twice(yard: Yard) -> None:
+    ledger = Ledger(yard.root / "watch/inbox")
+    entry = ledger.add("x.run", Stamp(1, 1, 1, 1), b"", 1.0)
+    assert entry is not None
+    ledger.start(entry, 2.0)
+    yard.run(entry.execution)
+    yard.run("e2", argument="c")
+
+    assert yard.removed("--keep", "1")["kept"][entry.execution] == "the queue of --watch refers to it"
+    ledger.end(entry, 3.0, "Succeeded", 1.0, "")
+    ledger.close()
+    assert entry.execution not in yard.removed("--keep", "1")["kept"]
 
 
 def test_the_execution_that_trained_a_default_model_stays_so_that_it_can_be_trained_again(yard: Yard) -> None:
