@@ -22,6 +22,7 @@ from pipelines.local.cores import Cores
 from pipelines.local.durable import lock_workspace, sweep
 from pipelines.local.history import History, load, lock_execution
 from pipelines.local.launch import Exit, Launcher, ProcessLauncher, Task
+from pipelines.local.orphans import end_processes
 from pipelines.local.processing import LOG_FILE, Site, run_processing
 from pipelines.local.record import (
     CACHED,
@@ -40,6 +41,7 @@ from pipelines.local.schedule import build_graph, core_shares, ready, skipped
 from pipelines.local.staging import put_objects, read_json
 from pipelines.local.start import Start, begin, load_request, recall
 from pipelines.local.step import CONDITION, FAIL, LAMBDA, PROCESSING, Step
+from pipelines.local.workspace import EXECUTIONS_DIR
 
 __all__ = [
     "Exit",
@@ -73,6 +75,7 @@ def execute(request: Request, world: World, watch: Watch) -> Outcome:
     holder, root = f"execution {request.execution_id}", world.workspace.root
     with lock_execution(folder), _interruptible(), lock_workspace(root, holder, world.say):
         sweep(world.workspace.scratch)
+        end_processes(root / EXECUTIONS_DIR)  # of engines that were killed: under the lock there is none but us
         put_objects(request.objects, world.workspace)  # again under the lock: --gc may have worked until now
         request = recall(request, world.workspace)
         start = begin(request, build_graph(request.definition), world.workspace, world.clock())

@@ -19,13 +19,13 @@ _PAUSE = 0.01
 
 
 def find_processes(root: Path) -> list[int]:
-    """Return the ids of the processes whose environment names `root` as ML_ROOT."""
-    mark = f"ML_ROOT={root}".encode()
-    return [pid for pid in _own_processes() if mark in _environment(pid)]
+    """Return the ids of the processes whose environment names `root`, or a folder below it, as ML_ROOT."""
+    mark = f"ML_ROOT={root}/".encode()
+    return [pid for pid in _own_processes() if any((part + b"/").startswith(mark) for part in _environment(pid))]
 
 
 def end_processes(root: Path) -> None:
-    """Kill every process of a step and wait until it is gone."""
+    """Kill every process of a step, or of all steps below a folder, and wait until it is gone."""
     began = time.monotonic()
     while found := find_processes(root):
         for pid in found:
@@ -46,7 +46,7 @@ def _own_processes() -> list[int]:
             with contextlib.suppress(OSError):
                 if entry.name.isdecimal() and entry.stat().st_uid == own:
                     found.append(int(entry.name))
-    return found
+    return [pid for pid in found if pid != os.getpid()]  # whoever starts us may have been given such a folder
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from pipelines.errors import WorkspaceError
 from pipelines.local.durable import SCRATCH_DIR
 
+EXECUTIONS_DIR = "executions"
 _URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{0,62})(?:/(?P<key>.*))?", re.DOTALL)
 _EXECUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
@@ -108,7 +109,7 @@ class Workspace:
         """
         if not is_execution_id(execution_id):
             raise WorkspaceError(f"found the execution id {execution_id!r}, expected letters, digits, '-', '_' and '.'")
-        return self.root / "executions" / execution_id
+        return self.root / EXECUTIONS_DIR / execution_id
 
     def step(self, execution_id: str, step: str) -> Path:
         """Return the folder of one step of an execution."""

@@ -41,3 +41,17 @@ def test_a_child_that_has_left_the_steps_session_ends_with_the_step(lab: Lab, re
 
     assert find_processes(lab.workspace.step("run-1", "A") / "opt" / "ml") == []
     assert not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+def test_what_a_killed_engine_left_ends_before_another_execution_begins(lab: Lab) -> None:
+    left, debugged = (
+        subprocess.Popen(["sleep", "60"], env={"ML_ROOT": str(lab.root / place), "PATH": "/usr/bin:/bin"})
+        for place in ("executions/old/steps/A/opt/ml", "debug/old/A/opt/ml")
+    )
+
+    lab.run([processing("B")])
+
+    assert left.wait(5) == -9
+    assert debugged.poll() is None
+    debugged.kill()
+    debugged.wait(5)
