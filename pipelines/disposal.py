@@ -30,6 +30,8 @@ def dispose(removals: Iterable[Removal], root: Path) -> None:
     chosen = list(removals)
     for removal in chosen:
         _check(removal.item.path, root)
+    for folder in sorted({trash, *(removal.item.path.parent for removal in chosen)}):
+        _check_unlinked(folder, root)
     try:
         for removal in chosen:
             _take_away(removal, trash)
@@ -54,3 +56,12 @@ def _check(path: Path, root: Path) -> None:
     below = len(parts) > 4 and parts[0] == "s3" and parts[3] in _BELOW_PREFIX
     if not (own or below):
         raise WorkspaceError(f"{path}: nothing may be removed there; this is a mistake of --gc, nothing was removed")
+
+
+def _check_unlinked(folder: Path, root: Path) -> None:
+    """Refuse to remove what lies in a folder that a link leads to: it is not the workspace's own."""
+    if folder.resolve() != root.resolve() / folder.relative_to(root):
+        raise WorkspaceError(
+            f"{folder}: is reached through a link, behind which --gc removes nothing; put the folder itself there; "
+            "nothing was removed"
+        )

@@ -142,7 +142,7 @@ def replay(workspace: Workspace, recorded: Recorded, run: Run) -> Replayed:
     """
     folder = workspace.root / FOLDER / recorded.execution_id / recorded.step.name
     objects = find_objects(recorded.job, workspace)
-    if find_processes(folder / "opt" / "ml"):
+    if find_processes(folder):
         raise ExecutionError(f"{folder}: the step is being run there in another terminal; end it there first")
     shutil.rmtree(folder, ignore_errors=True)
     check_room(workspace.root, sum(o.path.stat().st_size for found in objects.values() for o in found))

@@ -170,6 +170,25 @@ def test_what_was_brought_here_from_aws_to_run_a_step_alone_stays_with_its_execu
     assert gone >= {str(yard.root / "s3" / place.removesuffix("/Train/out")) for place in places}
 
 
+@pytest.mark.parametrize("place", ["s3/b/p/executions", "s3/b", "outbox", "trash"])
+def test_nothing_behind_a_link_is_removed_and_then_nothing_at_all(yard: Yard, tmp_path: Path, place: str) -> None:
+    yard.run("e1")
+    yard.run("e2", argument="c")
+    away = tmp_path / "away"
+    if (yard.root / place).exists():
+        (yard.root / place).rename(away)
+    else:
+        away.mkdir()
+    (yard.root / place).symlink_to(away)
+    (away / "precious").mkdir()
+    before = (snapshot(yard.root), snapshot(away))
+
+    code, _, err = yard.gc("--yes", "--keep", "1")
+
+    assert (code, "is reached through a link" in " ".join(err.split())) == (2, True)
+    assert (snapshot(yard.root), snapshot(away)) == before
+
+
 def test_nothing_else_is_touched(yard: Yard) -> None:
     yard.run("e1")
     others = [
