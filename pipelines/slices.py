@@ -118,6 +118,7 @@ def infer_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
         "label": settings.data.label,
         "id": settings.data.id,
         "batch_rows": 65_536,
+        "max_runtime": settings.max_runtime_of(settings.instances.infer),
         "drift": {
             "unseen": settings.drift.unseen.warn,
             "nulls": settings.drift.nulls.warn,

@@ -32,6 +32,9 @@ from steps.partfile import Parts
 pq: Any = pyarrow.parquet  # has no type information
 log = logging.getLogger(__name__)
 
+TIME_SHARE = 0.9
+"""Of the job's time: the rest is for getting its inputs and storing what it made."""
+
 Launch = Callable[[Path, trial.Guard, Mapping[str, str], Sequence[str], str], trial.Outcome]
 
 
@@ -69,15 +72,21 @@ def main(argv: Sequence[str]) -> None:
     if arguments.outcome:
         _answer(arguments.outcome, chosen[0], settings)
     elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE and not debugger.is_on():
+        started = time.monotonic()
         for model in chosen:
-            infer_isolated(model)
+            infer_isolated(model, seconds=seconds_left(settings, time.monotonic() - started))
     else:
         for model in chosen:
             infer(model, settings)
 
 
-def infer_isolated(model: Mapping[str, Any], launch: Launch = trial.run) -> None:
-    """Score one model's rows in a process of its own, and outlive whatever happens to it.
+def seconds_left(settings: Mapping[str, Any], passed: float) -> float:
+    """Return what a child may take: a job that is ended for its time takes the whole run with it."""
+    return max(1.0, TIME_SHARE * float(settings["max_runtime"]) - passed)
+
+
+def infer_isolated(model: Mapping[str, Any], launch: Launch = trial.run, seconds: float = math.inf) -> None:
+    """Score one model's rows in a process of its own for so many seconds, and outlive whatever happens to it.
 
     Raises:
         StepError: the inputs of the step are not there, or our own code failed: no failure of this segment alone.
@@ -86,7 +95,7 @@ def infer_isolated(model: Mapping[str, Any], launch: Launch = trial.run) -> None
     command = (sys.executable, "-m", "steps.infer", "--model", str(model["slug"]), "--outcome")
     environment = trial.child_environment(os.environ, trial.cores(os.environ))
     with tempfile.TemporaryDirectory(prefix="infer-outcome-", dir=root) as folder:
-        outcome = launch(Path(folder), trial.Guard(math.inf, math.inf), environment, command, "inference")
+        outcome = launch(Path(folder), trial.Guard(seconds, 0.0), environment, command, "inference")
     if outcome.status == trial.TRANSIENT:
         served = delivery.delivery_of(model)
         _write(served, _give_up(served, outcome.reason, _status(served)["rows"], contract.INFER), 0.0)

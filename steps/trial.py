@@ -100,19 +100,19 @@ def run(
         env=dict(environment),
     ) as child:
         try:
-            overdue = _overdue(child, folder, guard)
+            overdue = _overdue(child, folder, guard, work)
         finally:
             if child.poll() is None:
                 child.kill()
     return Outcome(TRANSIENT, overdue) if overdue else _ending(child.returncode, folder, work)
 
 
-def _overdue(child: subprocess.Popen[bytes], folder: Path, guard: Guard) -> str:
+def _overdue(child: subprocess.Popen[bytes], folder: Path, guard: Guard, work: str) -> str:
     with suppress(subprocess.TimeoutExpired):
         child.wait(guard.fit)
         return ""
     if not (folder / FITTED_FILE).exists():
-        return f"training was stopped by the outer guard after {guard.fit:.0f} s"
+        return f"{work} was stopped by the outer guard after {guard.fit:.0f} s"
     with suppress(subprocess.TimeoutExpired):
         child.wait(guard.measure)
         return ""

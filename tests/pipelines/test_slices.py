@@ -134,6 +134,7 @@ def test_the_segment_column_is_set_only_where_segments_are_discovered() -> None:
 
     assert slices(config(), MODELS, "b")["prepare-training"]["segment"] == "r"
     assert slices(by_list, MODELS, "b")["prepare-training"]["segment"] is None
+    assert slices(config(), MODELS, "b")[infer_kind("A-a")]["max_runtime"] == 14_400
     assert slices(config(), MODELS, "b")[infer_kind("A-a")]["models"] == [{"name": "A a", "slug": "A-a"}]
 
 

@@ -95,7 +95,8 @@ class Tree:
     def infer_settings(self, models: Sequence[str], **changes: Any) -> None:
         specs = [{"name": f"<{m}>", "slug": m} for m in models]
         drift = {"unseen": 0.01, "nulls": 0.1, "ignore": []}
-        self.settings({"label": LABEL, "id": ID, "batch_rows": 64, "drift": drift, "models": specs, **changes})
+        whole = {"label": LABEL, "id": ID, "batch_rows": 64, "drift": drift, "max_runtime": 3600, "models": specs}
+        self.settings({**whole, **changes})
 
     def prepared(self, slug: str, train: pa.Table, holdout: pa.Table, status: str = "prepared") -> Path:
         folder = self.input("prepared", slug)

@@ -415,6 +415,21 @@ def test_a_killed_child_is_a_failed_segment_without_a_part(bench: Bench) -> None
     assert not list(bench.output().glob("part-*"))
 
 
+def test_a_child_that_hangs_is_a_failed_segment_before_the_job_is_ended(bench: Bench) -> None:
+    isolate(bench)
+    infer.infer_isolated(MODEL, end_child(bench, "import sys; sys.stdin.read()"), seconds=0.3)
+    found = prepared_rows.read_json(bench.output("inference.json"))
+    assert (found["status"], found["rows_waiting"]) == ("failed", 200)
+    assert found["reason"] == "inference was stopped by the outer guard after 0 s"
+    assert not list(bench.output().glob("part-*"))
+
+
+def test_the_children_of_a_job_have_the_most_part_of_its_time_together(bench: Bench) -> None:
+    assert infer.seconds_left({"max_runtime": 1000}, passed=0.0) == 900.0
+    assert infer.seconds_left({"max_runtime": 1000}, passed=850.0) == 50.0
+    assert infer.seconds_left({"max_runtime": 1000}, passed=2000.0) == 1.0
+
+
 def test_a_child_that_ends_by_itself_is_our_mistake_and_fails_the_step(bench: Bench) -> None:
     isolate(bench)
     with pytest.raises(job.StepError, match=re.escape("model C (all): inference ended with exit code 3")):
