@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from pipelines.errors import ExecutionError, nearest
@@ -60,10 +61,20 @@ def begin(request: Request, graph: Graph, workspace: Workspace, now: float) -> S
     if past is None:  # cut off before its first event
         return Start(now, kept)
     own = {name: record for name, record in past.records.items() if record.status == SUCCEEDED and name in graph.steps}
-    lost = {
+    damaged = {
         name: damage for name, record in own.items() if (damage := _damage(record, request.execution_id, workspace))
     }
+    lost = {**_built_on(damaged, own, graph), **damaged}
     return Start(past.first_start, {**kept, **{name: own[name] for name in own if name not in lost}}, lost)
+
+
+def _built_on(damaged: Mapping[str, str], own: Mapping[str, StepRecord], graph: Graph) -> dict[str, str]:
+    """Return the steps whose results rest on damaged ones: made again, those may have other bytes."""
+    causes = {name: name for name in damaged}
+    for name in TopologicalSorter(graph.needs).static_order():
+        if name not in causes and (found := sorted(causes[need] for need in graph.needs[name] if need in causes)):
+            causes[name] = found[0]
+    return {name: f"{cause} is made again" for name, cause in causes.items() if name in own and name != cause}
 
 
 def _damage(record: StepRecord, execution: str | None, workspace: Workspace) -> str:

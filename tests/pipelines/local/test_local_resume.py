@@ -81,6 +81,23 @@ def test_outputs_of_the_source_that_are_not_what_it_made_are_refused(lab: Lab, t
     assert lab.get(f"{outcome.steps['Third'].outputs['out']}/file.txt") == "abc"
 
 
+def test_what_was_built_on_a_damaged_output_is_made_again_too_and_nothing_else(lab: Lab) -> None:
+    """A step that is made again may give other bytes; what was computed from the old ones must go."""
+    steps = [
+        processing("First", WRITE, outputs=["out"], arguments=["a"]),
+        processing("Second", PASS_ON, {"in": output_of("First", "out")}, ["out"], ["b"]),
+        processing("Third", "sys.exit(1)", {"in": output_of("Second", "out")}, ["out"], ["c"]),
+        processing("Other", WRITE, outputs=["out"], arguments=["d"]),
+    ]
+    assert lab.run(steps).status == "Failed"
+    lab.workspace.path("s3://bucket/runs/run-1/First/out/file.txt").write_text("x")
+    outcome = lab.run(steps, execution_id="run-1", resume=True)
+
+    assert lab.started() == ["First", "Second", "Third"]
+    assert outcome.steps["Second"].reason == "First is made again"
+    assert lab.get("s3://bucket/runs/run-1/Second/out/file.txt") == "ab"
+
+
 def test_a_step_that_runs_again_takes_back_what_it_had_published(lab: Lab) -> None:
     steps = [processing("Only", "write('out/new', '1')", outputs={"out": "s3://bucket/out"})]
     folder = lab.workspace.step("run-1", "Only")
