@@ -203,8 +203,8 @@ def retry_command(execution: str, hint: str) -> str:
 
 
 def next_command(failed: str, origin: Origin, hint: str) -> str:
-    """Return the command after a failure in step `failed`: data that were mended are another data version."""
-    if failed in (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION):
+    """Return the command after a failure in step `failed`: mended data are another version, limits other settings."""
+    if failed in (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION, contract.CHECK_DATA):
         return say_command("run", "--local", hint, f"--raw {shlex.quote(origin.raw)}")
     return retry_command(origin.execution, hint)
 

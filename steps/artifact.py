@@ -27,7 +27,10 @@ _CHUNK = 1024 * 1024
 RESERVE = 16 * 1024**2
 RESERVED_SHARE = 20
 """Unpacking leaves this many bytes of the disk free, or a twentieth of what it unpacks: predictions are written too."""
-_WAY_OUT = "Restore the recorded file, or register and approve the model again"
+_WAY_OUT = (
+    "Restore the recorded file, or approve another version or register the model again and run from Decide on "
+    "(--from Decide --of ID): --retry keeps what was decided"
+)
 
 
 @dataclass(frozen=True)

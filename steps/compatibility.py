@@ -32,7 +32,8 @@ def check(columns: Sequence[Mapping[str, Any]], available: Any, model: str) -> N
     if problems:
         raise job.StepError(
             f"model {model} cannot score these rows: {'; '.join(problems)}. "
-            "Bring the prediction files to the model's columns, or train and approve the model on the new ones"
+            "Bring the prediction files to the model's columns and start a new run, or approve a version that was "
+            "trained on the new ones and run from Decide on (--from Decide --of ID)"
         )
 
 

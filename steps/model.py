@@ -54,7 +54,7 @@ def open_model(served: delivery.Delivery, folder: Path) -> Model:
     if not path.is_file() or served.sha256 is None:
         raise job.StepError(
             f"model {served.name} is to be served by its {served.source} model, but there is no artifact "
-            f"{path.name} or no sha256 recorded for it: register and approve the model again"
+            f"{path.name} or no sha256 recorded for it: register and approve the model again, then run from Decide on"
         )
     here = contract.Versions(evaluation.autogluon_version(), platform.python_version())
     with artifact.verified(path, served.sha256, served.name, folder) as file:

@@ -84,13 +84,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _require_predictions(run: summary.Run) -> None:
-    """Raise StepError where segments failed and no other one was left to go on: an empty result serves nobody."""
-    failed = [model for model in run.models if model.failure is not None]
-    if failed and not any(model.rows for model in run.models):
+    """Raise StepError where segments failed or were skipped and none was predicted: an empty result serves nobody."""
+    lost = [model for model in run.models if model.failure is not None or model.waiting]
+    if lost and not any(model.rows for model in run.models):
+        why = _some([f"{model.name} ({model.failure or model.why})" for model in lost])
         raise StepError(
-            f"no segment has a prediction, nothing is published: {_some([f'{m.name} ({m.failure})' for m in failed])}. "
-            "Mend the data and start a new run; where nothing is wrong with the data, run the inference steps again "
-            "(--from Infer-..., or InferFallback-...)"
+            f"no segment has a prediction, nothing is published: {why}. Mend the data or the settings and start a new "
+            "run; where a default is missing, approve or register one and run --from Decide; where a scoring was cut "
+            "off, --from its Infer step"
         )
 
 

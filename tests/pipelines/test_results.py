@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from local_outcomes import origin, published, workspace
 
 from pipelines import results
@@ -141,11 +142,10 @@ def test_an_unknown_execution_is_answered_with_the_nearest(tmp_path: Path) -> No
     assert "there is none" in results.unknown_execution(tmp_path / "empty", "x")
 
 
-def test_data_that_were_mended_are_a_new_execution(tmp_path: Path) -> None:
-    """The old one's manifest names the files as they were."""
-    assert results.next_command("PreparePrediction", origin(raw="my data"), "") == (
-        "python -m pipelines.run --local --raw 'my data'"
-    )
+@pytest.mark.parametrize("step", ["PrepareTraining", "PreparePrediction", "CheckData"])
+def test_data_or_limits_that_were_mended_are_a_new_execution(step: str) -> None:
+    """The old one's manifest names the files as they were, and its settings the limits."""
+    assert results.next_command(step, origin(raw="my data"), "") == ("python -m pipelines.run --local --raw 'my data'")
 
 
 def test_a_segment_that_was_left_out_is_told_with_its_reason(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_hostile_artifact_is_refused_even_with_the_right_sha256(kind: str, tmp
         opened(path, artifact.digest(path), tmp_path)
     assert said in str(refused.value)
     assert str(refused.value).startswith("the artifact of model EWR ")
-    assert "Restore the recorded file, or register and approve the model again" in str(refused.value)
+    assert "Restore the recorded file, or approve another version" in str(refused.value)
     assert list((tmp_path / "out").iterdir()) == []
 
 

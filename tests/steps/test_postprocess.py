@@ -87,7 +87,21 @@ def test_a_run_whose_every_segment_failed_publishes_nothing(root: Path) -> None:
         failed = {"status": "failed", "source": "skipped", "rows": 0, "rows_waiting": 50, "reason": "no AutoGluon"}
         change(folder / contract.INFERENCE_FILE, **failed)
 
-    with pytest.raises(StepError, match=r"nothing is published.*EWR \(no AutoGluon\), JFK .*--from Infer"):
+    with pytest.raises(StepError, match=r"nothing is published.*EWR \(no AutoGluon\), JFK .*--from its Infer step"):
+        postprocess.main(ARGUMENTS)
+    assert not output(root).exists()
+
+
+def test_a_run_whose_every_segment_was_skipped_publishes_nothing(root: Path) -> None:
+    """With on_missing_default skip, too: nothing must take the place of the last good result."""
+    build(root, SMALL)
+    for sample in SMALL:
+        folder = source(root, contract.IN_INFERENCE, sample.slug)
+        (folder / "part-00000.parquet").unlink()
+        skipped = {"status": "skipped", "source": "skipped", "rows": 0, "rows_waiting": 50, "reason": "no default"}
+        change(folder / contract.INFERENCE_FILE, **skipped)
+
+    with pytest.raises(StepError, match=r"nothing is published: EWR \(no default\), JFK .*approve or register one"):
         postprocess.main(ARGUMENTS)
     assert not output(root).exists()
 
