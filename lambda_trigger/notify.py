@@ -222,15 +222,22 @@ def _try_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str]) -> li
 
 
 def _next_steps(ports: Ports, found: Summary) -> list[str]:
-    """Return what to do: mend what failed; look at models that the gate turned down, then approve or register one."""
+    """Return what to do: mend what failed or did not train; approve one of the models that the gate turned down."""
     failed = [model.name for model in found.models if model.failure is not None]
-    steps = [
-        f"mend what is said of {list_names(failed)} above, then start a new run:",
-        ports.command("run", "--raw FOLDER"),
-    ]
     turned_down = [model for model in found.models if not model.accepted and model.served_by != contract.FRESH]
     turned_down = [model for model in turned_down if model.failure is None]
     concerned = [model for model in turned_down if model.is_unserved or model.served_by == contract.DEFAULT]
-    commands = [ports.command("registry", f"approve {quote_argument(m.name, m.slug)}") for m in concerned]
+    untrained = [model.name for model in concerned if not model.is_trained]
+    approvals = [
+        ports.command("registry", f"approve {quote_argument(model.name, model.slug)}")
+        for model in concerned
+        if model.is_trained
+    ]
+    steps = [f"mend what is said of {list_names(failed)} above, then start a new run:"] if failed else []
+    if untrained:
+        mend = "mend the settings or the data (or neither, where the cause has passed), then start a new run:"
+        steps.append(f"nothing of this run can be approved for {list_names(untrained)}, which did not train: {mend}")
+    if steps:
+        steps.append(ports.command("run", "--raw FOLDER"))
     look = "look at the report; to serve a model that the gate turned down, approve its newest version:"
-    return [*(steps if failed else []), *([look, *commands] if concerned else [])]
+    return [*steps, *([look, *approvals] if approvals else [])]

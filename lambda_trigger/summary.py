@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from steps import contract
+
 
 @dataclass(frozen=True)
 class ModelSummary:
@@ -31,6 +33,12 @@ class ModelSummary:
     mae_low: float | None = None
     mae_high: float | None = None
     failure: str | None = None
+    status: str | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Tell whether this run trained the segment: without, it has registered no version of it."""
+        return self.status == contract.TRAINED
 
     @property
     def is_unserved(self) -> bool:
@@ -78,4 +86,5 @@ def _parse_model(name: str, found: Mapping[str, Any]) -> ModelSummary:
         mae_low=found.get("mae_low"),
         mae_high=found.get("mae_high"),
         failure=found.get("failure"),
+        status=found.get("status"),
     )

@@ -212,7 +212,7 @@ def show_plan(arguments: argparse.Namespace) -> int:
         forecasts = outlook.forecast(request, _files(config, compiled.bundles, raw.manifests), workspace)
     drawn = plan.draw(config, chosen, census, compiled.text)
     sys.stdout.write(plan.render(drawn, as_json=arguments.json, forecasts=forecasts))
-    for warning in (*compiled.warnings, *plan.warnings(census)):
+    for warning in (*compiled.warnings, *plan.warnings(census), *surroundings.library_warnings()):
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     return 0
 

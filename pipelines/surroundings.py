@@ -114,15 +114,32 @@ def _handler(pipeline: str, function: str) -> Callable[[Mapping[str, Scalar], An
     return handler
 
 
-def fingerprint() -> str:
-    """Return the interpreter and the libraries that decide what a step computes with their versions, one a line."""
-    versions = [f"python {platform.python_version()} {platform.machine()}"]
-    for name in (*DEPENDENCIES, *added_libraries(ROOT / LIBRARIES)):
-        try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{name} none")
-    return "\n".join(versions)
+def fingerprint(added: Path = ROOT / LIBRARIES) -> str:
+    """Return the interpreter and the libraries that decide what a step computes with their versions, one a line.
+
+    A library stands there once, however often it is added and however its name is written.
+    """
+    names: dict[str, str] = {}
+    for name in (*DEPENDENCIES, *added_libraries(added)):
+        names.setdefault(re.sub(r"[-_.]+", "-", name).lower(), name)
+    versions = [f"{name} {_installed(name) or 'none'}" for name in names.values()]
+    return "\n".join([f"python {platform.python_version()} {platform.machine()}", *versions])
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def library_warnings(added: Path = ROOT / LIBRARIES) -> Iterator[str]:
+    """Yield a sentence for each added library of which another version than the one asked for is installed."""
+    for line in added.read_text(encoding="utf-8").splitlines() if added.is_file() else ():
+        asked = re.match(r"\s*([A-Za-z0-9][\w.-]*)\s*==\s*([\w.!+-]+)\s*(?:#|$)", line)
+        if asked and (installed := _installed(asked[1])) != asked[2]:
+            found = f"{installed} is installed" if installed else "it is not installed"
+            yield f"{LIBRARIES} asks for {asked[1]} {asked[2]}, but {found}: steps run with what is there; make install"
 
 
 def added_libraries(path: Path) -> Iterator[str]:

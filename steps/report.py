@@ -154,12 +154,21 @@ def _advice_on_skipped(skipped: Sequence[summary.Model], local: bool) -> list[di
     others = [model for model in skipped if model.decision is None]
     advice = []
     if decided:
-        text = f"Skipped: {_reasons(decided)}. Approve or register a default for each, then start a new run."
+        text = f"Skipped: {_reasons(decided)}. {_mending(decided)} a default for each, then start a new run."
         advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": [*_approvals(decided, local), start]})
     if others:
         text = f"Skipped: {_reasons(others)}. Give each of them what it lacks, then start a new run."
         advice.append({"text": f"{text} {_SURROUNDINGS}", "commands": [start]})
     return advice
+
+
+def _mending(skipped: Sequence[summary.Model]) -> str:
+    """Say what there is to do beside a default: where a training failed, a new one may do."""
+    failed = any(model.evaluation.get("status") == contract.FAILED for model in skipped)
+    mend = (
+        "Mend the settings or the data of what failed in training (or neither, where the cause has passed), or approve"
+    )
+    return f"{mend if failed else 'Approve'} or register"
 
 
 def _reasons(models: Sequence[summary.Model]) -> str:

@@ -35,11 +35,14 @@ Explain = Callable[[str, Sequence[Change]], str]
 
 def compare(old: Components, new: Components, unknown: Collection[str] = ()) -> tuple[Change, ...]:
     """Return what differs; `unknown` are parts of `new` and names of its inputs of which nothing can be said yet."""
+    libraries = list(_values(LIBRARY, _versions(old.libraries), _versions(new.libraries)))
+    if not libraries and old.libraries != new.libraries:
+        libraries.append(Change(LIBRARY, "list", ("in another order or form",)))
     changes = [
         *_inputs(old, new, unknown),
         *(_flags(old.arguments, new.arguments) if "arguments" not in unknown else ()),
         *(_values(ENVIRONMENT, old.environment, new.environment) if "environment" not in unknown else ()),
-        *_values(LIBRARY, _versions(old.libraries), _versions(new.libraries)),
+        *libraries,
     ]
     plain = {"image": IMAGE, "entrypoint": COMMAND, "instances": INSTANCES, "outputs": OUTPUT}
     for field, part in plain.items():

@@ -31,6 +31,7 @@ def model_summary(served_by: str = "fresh", **changes: Any) -> dict[str, Any]:
         "rows": 5,
         "rows_waiting": 0,
         "model_version": None,
+        "status": "trained",
         **changes,
     }
 
@@ -230,6 +231,26 @@ def test_a_segment_that_failed_is_mailed_with_its_reason_and_what_to_do(desk: De
     assert "EWR: FAILED, its rows, none of which could be counted, without a prediction: file 'a.csv' is not" in text
     assert "mend what is said of EWR above, then start a new run:" in text
     assert "approve" not in text
+
+
+def test_a_segment_that_did_not_train_is_not_told_to_be_approved(desk: Desk) -> None:
+    down = {"accepted": False, "rows": 0, "rows_waiting": 5, "reasons": ["none"]}
+    models = {
+        "EWR": model_summary("skipped", **down, status="failed", why="the fit was killed twice"),
+        "JFK": model_summary("skipped", **down),
+        "LGA": model_summary("default", **down, status="skipped"),
+    }
+
+    finish(desk, models, "Degraded")
+
+    text = body(desk)
+    assert (
+        "nothing of this run can be approved for EWR, LGA, which did not train: mend the settings or the data" in text
+    )
+    assert "approve EWR" not in text
+    assert "approve LGA" not in text
+    assert "approve JFK" in text
+    assert "pipelines.run --local --raw FOLDER" in text
 
 
 def test_a_failed_run_is_mailed_with_step_reason_and_command(desk: Desk) -> None:

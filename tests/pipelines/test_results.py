@@ -148,6 +148,17 @@ def test_data_or_limits_that_were_mended_are_a_new_execution(step: str) -> None:
     assert results.next_command(step, origin(raw="my data"), "") == ("python -m pipelines.run --local --raw 'my data'")
 
 
+def test_a_segment_whose_training_failed_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    why = "the fit was killed twice; no approved default model"
+    failed = {**MODEL, "served_by": "skipped", "rows": 0, "rows_waiting": 4, "failure": None, "why": why}
+    idle = {**failed, "rows_waiting": 0, "why": "no rows to predict"}
+    outcome = published(tmp_path, {"status": "Degraded", "models": {"JFK": failed, "LGA": idle}}, VERDICTS)
+
+    result = results.collect(workspace(tmp_path), origin(), outcome)
+
+    assert (result.models["JFK"]["failure"], result.models["LGA"]["failure"]) == (why, None)
+
+
 def test_a_segment_that_was_left_out_is_told_with_its_reason(tmp_path: Path) -> None:
     failed = {**MODEL, "served_by": "skipped", "rows": 0, "failure": "the predictor does not load"}
     outcome = published(tmp_path, {"status": "Degraded", "models": {"JFK": failed}}, VERDICTS)

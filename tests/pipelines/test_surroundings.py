@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ from local_outcomes import workspace
 
 from pipelines.errors import DefinitionError
 from pipelines.progress import PlainProgress
-from pipelines.surroundings import fingerprint, make_world
+from pipelines.surroundings import fingerprint, library_warnings, make_world
 
 
 def world(root: Path, stream: io.StringIO):
@@ -36,3 +37,23 @@ def test_a_function_is_the_handler_of_the_module_of_its_name(tmp_path: Path) -> 
 def test_the_fingerprint_is_stable_within_an_environment() -> None:
     assert fingerprint() == fingerprint()
     assert re.search(r"^lightgbm \d", fingerprint(), re.MULTILINE)
+
+
+def test_a_library_that_is_added_again_stands_in_the_fingerprint_once(tmp_path: Path) -> None:
+    added = tmp_path / "libraries.txt"
+    added.write_text("numpy==0.0.1\nScikit_Learn==0.0.1\nno-such-library==1\nNo.Such_Library==1\n", encoding="utf-8")
+
+    assert fingerprint(added).splitlines() == [*fingerprint(tmp_path / "none").splitlines(), "no-such-library none"]
+
+
+def test_an_added_library_of_which_another_version_is_installed_is_warned_of(tmp_path: Path) -> None:
+    added = tmp_path / "libraries.txt"
+    installed = importlib.metadata.version("pandas")
+    lines = ["# pandas==1", f"pandas=={installed}", "numpy == 0.0.1  # old", "no-such-library==1", "pyarrow>=1"]
+    added.write_text("\n".join(lines), encoding="utf-8")
+
+    numpy, missing = library_warnings(added)
+
+    assert numpy.startswith("config/libraries.txt asks for numpy 0.0.1, but 2.")
+    assert missing.startswith("config/libraries.txt asks for no-such-library 1, but it is not installed")
+    assert list(library_warnings(tmp_path / "none")) == []

@@ -125,8 +125,17 @@ def test_every_block_of_commands_says_which_options_to_add(tmp_path: Path, monke
 def test_what_was_skipped_is_told_with_the_reason_that_decide_gave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = render(tmp_path, monkeypatch, [dataclasses.replace(FLIGHTS[2], why="policy all: no default")]).text()
+    down = dataclasses.replace(FLIGHTS[2], status=contract.SKIPPED, why="policy all: no default")
+    text = render(tmp_path, monkeypatch, [down]).text()
     assert "Skipped: LGA (policy all: no default). Approve or register a default for each, then start" in text
+
+
+def test_a_segment_skipped_because_its_training_failed_is_told_to_be_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = render(tmp_path, monkeypatch, [dataclasses.replace(FLIGHTS[2], why="no default")]).text()
+    assert "Skipped: LGA (no default). Mend the settings or the data of what failed in training" in text
+    assert "approve LGA" not in text
 
 
 def test_a_segment_skipped_without_decide_is_not_told_to_need_a_default(

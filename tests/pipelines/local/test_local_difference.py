@@ -57,6 +57,10 @@ def test_equal_components_have_no_difference_and_one_key() -> None:
             replace(BASE, libraries=("python 3.12.0 x86_64", "lightgbm 4.5.0")),
             Change("library", "python", ("3.11.4 x86_64 -> 3.12.0 x86_64",)),
         ),
+        (
+            replace(BASE, libraries=(*BASE.libraries, "lightgbm 4.5.0")),
+            Change("library", "list", ("in another order or form",)),
+        ),
         (replace(BASE, image="image:2"), Change("image", "image")),
         (replace(BASE, entrypoint=("python3",)), Change("command", "command")),
         (replace(BASE, instances=2), Change("instances", "instances")),
