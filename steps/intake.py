@@ -72,15 +72,24 @@ class Typing:
     warnings: tuple[str, ...]
 
 
-def check_columns(settings: Settings, files: Sequence[RawFile]) -> None:
-    """Raise StepError for every column that the settings name and the files lack."""
+def _roles(settings: Settings) -> dict[str, str]:
+    """Return the columns that the settings name and the files must have, each with the setting that names it first."""
     roles = [(settings.label, "data.label"), (settings.time, "data.time"), (settings.segment, "models.by")]
     roles += [(settings.holdout.column, f"data.holdout, method {settings.holdout.method}")]
     roles += [(column, "data.drop") for column in settings.drop]
     roles += [(column, "data.categories") for column in settings.categories]
     roles += [(column, "models where") for column in assignment.where_columns(settings.rules)]
-    wanted = {column: why for column, why in reversed(roles) if column is not None}
-    problems = loading.missing_columns(files, list(wanted.items()))
+    return {column: why for column, why in reversed(roles) if column is not None}
+
+
+def named_columns(settings: Settings) -> set[str]:
+    """Return all columns that the settings name."""
+    return {settings.id, *_roles(settings)}
+
+
+def check_columns(settings: Settings, files: Sequence[RawFile]) -> None:
+    """Raise StepError for every column that the settings name and the files lack."""
+    problems = loading.missing_columns(files, list(_roles(settings).items()))
     if settings.holdout.method != holdout.RANDOM and settings.holdout.column is None:
         problems.append(f"data.holdout.method is {settings.holdout.method}, but no column is given for it")
     problem.raise_all(problems)

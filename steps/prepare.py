@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from steps import assignment, contract, isolation, job, prepare_prediction, prepare_training, rawfile
+from steps import assignment, contract, intake, isolation, job, prepare_prediction, prepare_training, rawfile
 from steps.contract import DataFile
 from steps.intake import Settings
 from steps.isolation import Scope
@@ -58,7 +58,7 @@ class Delivered:
 
 def _training(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
     chosen = Settings.from_json(settings)
-    whole, _ = _open_files(delivered, chosen.delimiter, scope, {chosen.label})
+    whole, _ = _open_files(delivered, chosen.delimiter, scope, {chosen.label}, intake.named_columns(chosen))
     prepare_training.prepare(chosen, Source(tuple(whole), delivered.version, delivered.raw), scratch, scope)
 
 
@@ -66,7 +66,8 @@ def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, s
     schema = Schema.from_json(job.read_json(contract.input_dir(contract.IN_SCHEMA) / contract.SCHEMA_FILE))
     chosen = prepare_prediction.Settings.from_json(settings)
     needed = {chosen.id, *(column.name for column in schema.columns)}
-    whole, lost = _open_files(delivered, chosen.delimiter, scope, needed)
+    named = assignment.where_columns(chosen.rules)
+    whole, lost = _open_files(delivered, chosen.delimiter, scope, needed, named)
     blanks = [_blank(whole[0], key, chosen.delimiter) for key in lost]
     files = tuple(sorted([*whole, *blanks], key=lambda file: file.key))
     prepare_prediction.prepare(chosen, schema, Source(files, delivered.version, delivered.raw), scratch, scope)
@@ -88,7 +89,7 @@ def _list_files(settings: dict[str, Any], role: str, version: str) -> list[DataF
 
 
 def _open_files(
-    delivered: Delivered, delimiter: str, scope: Scope, needed: Collection[str]
+    delivered: Delivered, delimiter: str, scope: Scope, needed: Collection[str], named: Collection[str]
 ) -> tuple[list[RawFile], list[str]]:
     """Return the raw files, proven to be as listed, and the keys of those that go with a model that failed."""
     lost = [file.key for file in delivered.files if scope.has_lost(file.key)]
@@ -98,7 +99,7 @@ def _open_files(
     folder = contract.input_dir(contract.IN_RAW)
     rawfile.check_files(listed, folder)
     owner = scope.owner if scope.isolates else None
-    return rawfile.open_files([file.key for file in listed], folder, delimiter, owner, needed), lost
+    return rawfile.open_files([file.key for file in listed], folder, delimiter, owner, needed, named), lost
 
 
 def _blank(like: RawFile, key: str, delimiter: str) -> RawFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -55,13 +56,16 @@ _STORED: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_string_view, STRING),
 )
 
+_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index without a name where it writes one to Parquet."""
+
 
 @dataclass(frozen=True)
 class RawFile:
     """One raw file: key below the raw folder, place on disk, and per column its name and how it is stored.
 
     One that cannot be used has in `blank` the rows that stand in for its own, so that all others keep their positions;
-    none do where nothing tells how many they are.
+    none do where nothing tells how many they are. The columns at the positions `left_out` are no data.
     """
 
     key: str
@@ -70,6 +74,7 @@ class RawFile:
     stored: tuple[str, ...]
     blank: int | None = None
     is_uncountable: bool = False
+    left_out: tuple[int, ...] = ()
 
     @property
     def is_parquet(self) -> bool:
@@ -187,7 +192,12 @@ class _Utf8:
 
 
 def open_files(
-    keys: Sequence[str], folder: Path, delimiter: str, owner: Owner | None = None, needed: Collection[str] = ()
+    keys: Sequence[str],
+    folder: Path,
+    delimiter: str,
+    owner: Owner | None = None,
+    needed: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> list[RawFile]:
     """Read the columns of all files; raise StepError for unusable or differing headers.
 
@@ -197,8 +207,10 @@ def open_files(
         delimiter: of CSV files.
         owner: tells whose a file is, where a file of one model's own must not set the columns of all.
         needed: columns that the files must have; those that lack one do not set the columns of all.
+        named: other columns that somebody asks for: these and the needed ones are data, even if pandas made them.
     """
-    opened = [_open(key, folder / key, delimiter) for key in keys]
+    asked = {*needed, *named}
+    opened = [_open(key, folder / key, delimiter, asked) for key in keys]
     problem.raise_files((key, text) for key, (_, texts) in zip(keys, opened, strict=True) for text in texts)
     files = [file for file, _ in opened if file]
     first = _reference(files, owner, needed) if owner else files[0]
@@ -224,17 +236,22 @@ def _reference(files: Sequence[RawFile], owner: Owner, needed: Collection[str]) 
     return next(file for file in whole if frozenset(file.columns) == best)
 
 
-def _open(key: str, path: Path, delimiter: str) -> tuple[RawFile | None, list[str]]:
+def _open(key: str, path: Path, delimiter: str, asked: Collection[str]) -> tuple[RawFile | None, list[str]]:
     try:
-        columns, stored = _parquet_columns(path) if is_parquet(key) else _csv_columns(path, delimiter)
+        columns, stored, index = _parquet_columns(path) if is_parquet(key) else _csv_columns(path, delimiter)
     except pa.ArrowInvalid:
         return None, [f"file {key!r} is not a readable Parquet file"]
     except UnicodeDecodeError:
         return None, [_say_not_text(key, path)]
     except csv.Error:
         return None, [f"file {key!r} has broken quoting in its header, line 1"]
-    found = _header_problems(key, columns)
-    return (None, found) if found else (RawFile(key, path, tuple(columns), tuple(stored)), [])
+    left_out = tuple(n for n, name in enumerate(columns) if name in index and name not in asked)
+    kept = [n for n in range(len(columns)) if n not in left_out]
+    found = _header_problems(key, columns if len(set(columns)) < len(columns) else [columns[n] for n in kept])
+    if found:
+        return None, found
+    file = RawFile(key, path, tuple(columns[n] for n in kept), tuple(stored[n] for n in kept), left_out=left_out)
+    return file, []
 
 
 def count_rows(path: Path, delimiter: str) -> int | None:
@@ -278,19 +295,30 @@ def _say_not_text(key: str, path: Path) -> str:
     return f"file {key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"
 
 
-def _csv_columns(path: Path, delimiter: str) -> tuple[list[str], list[str]]:
+def _csv_columns(path: Path, delimiter: str) -> tuple[list[str], list[str], frozenset[str]]:
     csv.field_size_limit(FIELD_LIMIT)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         names = next(csv.reader(stream, delimiter=delimiter, strict=True), [])
-    return names, [CELL] * len(names)
+    return names, [CELL] * len(names), frozenset()
 
 
-def _parquet_columns(path: Path) -> tuple[list[str], list[str]]:
+def _parquet_columns(path: Path) -> tuple[list[str], list[str], frozenset[str]]:
+    """Return the columns, how they are stored, and which of them pandas made of an index without a name."""
     try:
         schema = pq.read_schema(path)  # type: ignore[no-untyped-call]
     except (*UNREADABLE, UnicodeDecodeError) as error:
         raise pa.ArrowInvalid("damaged") from error
-    return list(schema.names), [_stored(field.type) for field in schema]
+    return list(schema.names), [_stored(field.type) for field in schema], _unnamed_indexes(schema)
+
+
+def _unnamed_indexes(schema: pa.Schema) -> frozenset[str]:
+    try:
+        about = json.loads((schema.metadata or {}).get(b"pandas", b"null"))
+    except (ValueError, RecursionError):
+        return frozenset()
+    listed = about.get("index_columns") if isinstance(about, dict) else None
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    return frozenset(name for name in names if _UNNAMED_INDEX.fullmatch(name))
 
 
 def _stored(kind: pa.DataType) -> str:

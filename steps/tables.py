@@ -83,6 +83,8 @@ def scan(file: RawFile, delimiter: str) -> str:
     names = [f"p{position}" for position in range(len(file.columns))]
     path = cells.literal(str(file.path))
     if file.is_parquet:
+        for position in file.left_out:  # in ascending order, so that each is inserted where it stands in the file
+            names.insert(position, f"left_out{position}")
         return f"read_parquet({path}) AS s({', '.join(names)})"
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     return (

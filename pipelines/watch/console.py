@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
 from pipelines.local.record import StepEvent
@@ -62,6 +62,26 @@ class Silence:
         """Show one line; mails have several."""
         if "\n" not in line:
             self.show(line)
+
+
+@dataclass
+class Announced:
+    """Shows an execution after it has said, at the first event of a step, that there is one."""
+
+    shown: Progress
+    announce: Callable[[], None]
+    _is_said: bool = field(default=False, init=False)
+
+    def watch(self, event: StepEvent) -> None:
+        """Show a step's transition."""
+        if not self._is_said:
+            self._is_said = True
+            self.announce()
+        self.shown.watch(event)
+
+    def say(self, line: str) -> None:
+        """Show text."""
+        self.shown.say(line)
 
 
 def _shown(letter: str) -> str:

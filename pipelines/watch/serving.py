@@ -9,21 +9,25 @@ from __future__ import annotations
 import argparse
 import errno
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines import failure, local_executions, local_run, results, surroundings, usage
 from pipelines.errors import BrokenOffError, PipelineError
 from pipelines.local import history, record
+from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
+from pipelines.progress import Progress
 from pipelines.results import Result
 from pipelines.settings import Settings
 from pipelines.usage import Asked
 from pipelines.watch import rules
-from pipelines.watch.console import Console, Silence
+from pipelines.watch.console import Announced, Console, Silence
 from pipelines.watch.ledger import Entry
 from pipelines.watch.markers import parent
 from pipelines.watch.watcher import REFUSED, Ended
@@ -74,8 +78,14 @@ class LocalExecutions:
             given,
             entry.execution,
             lambda definition, config: rules.choose(entry.body, definition, config),
-            self.console.display,
+            partial(self.display_start, entry.path),
         )
+
+    @contextmanager
+    def display_start(self, path: str, definition: Definition, execution: str) -> Iterator[Progress]:
+        """Show an execution, and say that a marker starts it once it is sure that nothing refuses it any more."""
+        with self.console.display(definition, execution) as shown:
+            yield Announced(shown, lambda: self.console.say(f"{path}: starts execution {execution}"))
 
     def resume(self, execution: str) -> Result:
         """Go on as --retry does."""
@@ -136,12 +146,11 @@ class MarkerServer:
         unsent = rules.mail_refusal(self.workspace, self.config, entry.execution, marker, problems)
         if unsent:
             self.say(f"{entry.path}: {unsent}")
-        return Ended(REFUSED, 0.0, "; ".join(problems), _document(entry, REFUSED, problems))
+        return Ended(REFUSED, 0.0, "; ".join(problems), _document(entry, REFUSED, problems, None))
 
     def _run(self, entry: Entry) -> Result | None:
         match self.executions.status(entry.execution):
             case None:
-                self.say(f"{entry.path}: starts execution {entry.execution}")
                 return self.executions.start(entry)
             case record.STARTED:
                 return None
@@ -156,7 +165,7 @@ class MarkerServer:
         if not self._has_started(entry.execution):
             return self.refuse(entry, problems)
         advice = results.retry_command(entry.execution, self.hint)
-        document = {**_document(entry, results.FAILED, problems), "next": advice}
+        document = {**_document(entry, results.FAILED, problems, entry.execution), "next": advice}
         return Ended(results.FAILED, 0.0, "; ".join(problems), document, advice)
 
     def _has_started(self, execution: str) -> bool:
@@ -182,11 +191,11 @@ def _ended(entry: Entry, result: Result) -> Ended:
     return Ended(result.status, result.seconds, result.error or "", document, advice or "")
 
 
-def _document(entry: Entry, status: str, problems: tuple[str, ...]) -> Mapping[str, Any]:
+def _document(entry: Entry, status: str, problems: tuple[str, ...], execution: str | None) -> Mapping[str, Any]:
     return {
         "marker": entry.path,
         "version": entry.token,
-        "execution": entry.execution,
+        "execution": execution,
         "status": status,
         "seconds": 0.0,
         "error": "; ".join(problems),

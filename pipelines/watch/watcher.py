@@ -119,7 +119,8 @@ class Watcher:
         self.show(ended.document)
         self.ledger.end(entry, self.detector.clock(), ended.status, ended.seconds, ended.reason)
         self._codes.add(_WORST.get(ended.status, 1))
-        self.say(_say_ended(entry, ended, len(self.ledger.waiting())))
+        for line in say_ended(entry, ended, len(self.ledger.waiting())):
+            self.say(line)
         return True
 
     def _say_waiting(self, entry: Entry, found: Readiness) -> None:
@@ -153,9 +154,14 @@ class Watcher:
             return self.detector.poll()
 
 
-def _say_ended(entry: Entry, ended: Ended, left: int) -> str:
+def say_ended(entry: Entry, ended: Ended, left: int) -> list[str]:
+    """Return one line, and where the reason has several lines the others, indented."""
+    first, *others = [line for line in ended.reason.split("\n") if line.strip()] or [""]
     took = "" if ended.status == REFUSED else f" in {ended.seconds:.1f} s"
-    reason = f": {ended.reason}" if ended.reason else ""
-    advice = f"; go on with: {ended.advice}" if ended.advice else ""
+    reason = f": {first}" if first else ""
+    advice = f"go on with: {ended.advice}" if ended.advice else ""
+    if others:
+        others, advice = [*others, advice], ""
     rest = f" ({left} in the queue)" if left else ""
-    return f"{entry.path}: {ended.status}{took}{rest}{reason}{advice}"
+    line = f"{entry.path}: {ended.status}{took}{rest}{reason}" + (f"; {advice}" if advice else "")
+    return [line, *(f"    {other}" for other in others if other)]

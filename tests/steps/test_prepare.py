@@ -292,6 +292,29 @@ def test_parquet_is_typed_by_its_columns(stage):
     }
 
 
+def test_an_index_that_pandas_wrote_is_neither_a_feature_nor_an_extra_column(stage):
+    about = {b"pandas": json.dumps({"index_columns": ["__index_level_0__"]}).encode()}
+    for name, key in (("train", "y"), ("predict", "id")):
+        columns = {"__index_level_0__": [90, 91], "region": ["a", "a"], "x": [1, 2], key: [3, 4]}
+        pq.write_table(pa.table(columns).replace_schema_metadata(about), stage.raw / f"{name}.parquet")
+
+    schema = load(stage.train(by_region("a")).parent / "schema" / "schema.json")
+    assert [column["name"] for column in schema["columns"]] == ["region", "x"]
+    predicted = stage.predict(by_region("a"))
+
+    assert rows(predicted / "a" / "predict")[0]["x"] == 1
+    assert "__index_level_0__" not in table(predicted / "a" / "predict").column_names
+    assert load(predicted / "data.json")["extra_columns"] == []
+
+
+def test_an_index_that_pandas_wrote_may_be_dropped_by_its_name(stage):
+    about = {b"pandas": json.dumps({"index_columns": ["__index_level_0__"]}).encode()}
+    columns = {"region": ["a", "a"], "x": [1, 2], "y": [3, 4], "__index_level_0__": [90, 91]}
+    pq.write_table(pa.table(columns).replace_schema_metadata(about), stage.raw / "train.parquet")
+
+    stage.train(by_region("a"), drop=["__index_level_0__"])
+
+
 def test_parquet_to_predict_after_csv_training_gets_the_training_kinds(stage):
     stage.write("train.csv", "id,region,x,code,y\n1,a,1,A1,1\n2,a,2,7,2\n3,a,2,B,2\n")
     stage.write_parquet(

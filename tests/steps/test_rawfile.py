@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from steps import rawfile
 from steps.job import StepError
+
+INDEX = "__index_level_0__"
 
 
 def test_a_glob_matches_the_key_or_its_file_name():
@@ -65,3 +72,42 @@ def test_a_header_may_be_quoted_over_lines_and_of_another_delimiter(tmp_path):
     [file] = rawfile.open_files(["a.csv"], tmp_path, ";")
 
     assert file.columns == ("x\ny", "a;b")
+
+
+def write_pandas(path, columns, index_columns):
+    about = index_columns if isinstance(index_columns, bytes) else json.dumps({"index_columns": index_columns}).encode()
+    pq.write_table(pa.table(columns).replace_schema_metadata({b"pandas": about}), path)
+
+
+def test_an_index_without_a_name_that_pandas_wrote_is_no_column(tmp_path):
+    frame = pd.concat([pd.DataFrame({"x": [1, 2], "y": [3, 4]})] * 2)
+    frame[frame["x"] > 1].to_parquet(tmp_path / "train-1.parquet")
+    (tmp_path / "train-2.csv").write_text("x,y\n1,2\n")
+
+    files = rawfile.open_files(["train-1.parquet", "train-2.csv"], tmp_path, ",")
+
+    assert [file.columns for file in files] == [("x", "y"), ("x", "y")]
+    assert files[0].stored == (rawfile.INTEGER, rawfile.INTEGER)
+
+
+def test_an_index_with_a_name_stays_a_column(tmp_path):
+    pd.DataFrame({"x": [1, 2]}, index=pd.Index([7, 8], name="id")).to_parquet(tmp_path / "train.parquet")
+
+    assert rawfile.open_files(["train.parquet"], tmp_path, ",")[0].columns == ("x", "id")
+
+
+def test_an_index_that_somebody_asks_for_stays_a_column(tmp_path):
+    write_pandas(tmp_path / "a.parquet", {"x": [1], INDEX: [2]}, [INDEX])
+
+    for asked in ({"needed": [INDEX]}, {"named": [INDEX]}):
+        assert rawfile.open_files(["a.parquet"], tmp_path, ",", **asked)[0].columns == ("x", INDEX)
+
+
+@pytest.mark.parametrize("about", [b"{", b"\xff", b"[1]", b"[" * 100_000, None, 3, [], [{"kind": "range"}, 1, [INDEX]]])
+def test_a_column_that_pandas_does_not_list_as_an_index_stays_whatever_it_is_called(about, tmp_path):
+    write_pandas(tmp_path / "a.parquet", {"x": [1], INDEX: [2]}, about)
+    (tmp_path / "b.csv").write_text(f"x,{INDEX}\n1,2\n")
+
+    files = rawfile.open_files(["a.parquet", "b.csv"], tmp_path, ",")
+
+    assert [file.columns for file in files] == [("x", INDEX), ("x", INDEX)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -85,6 +86,15 @@ def test_listed_models_are_counted_with_the_rows_of_none(tmp_path, raw, capsys):
         {"name": "odd", "train_rows": 1, "predict_rows": 0},
     ]
     assert found["unmatched"] == {"train_rows": 2, "predict_rows": 2}
+
+
+def test_an_index_that_pandas_wrote_is_no_column_in_the_census(tmp_path, raw, capsys):
+    pd.DataFrame({"region": ["b"], "id": [7], "y": [1]}, index=[5]).to_parquet(raw / "train-2.parquet")
+
+    code, found, errors = run(tmp_path, capsys)
+
+    assert (code, errors) == (0, "")
+    assert next(s for s in found["segments"] if s["value"] == "b")["train_rows"] == 3
 
 
 def test_whole_numbers_in_parquet_read_like_in_csv(tmp_path, raw, capsys):

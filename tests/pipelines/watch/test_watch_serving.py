@@ -58,6 +58,16 @@ def test_a_path_that_is_no_text_is_refused(tmp_path: Path) -> None:
     assert "d\\udcff/x.run" in (tmp_path / "outbox/e1/01-refused.txt").read_text()
 
 
+def test_a_refused_marker_is_never_said_to_start_and_names_no_execution(tmp_path: Path) -> None:
+    said: list[str] = []
+    refusing = MemoryExecutions(errors={ENTRY.path: ExecutionError("no file matches")})
+    ended = MarkerServer(refusing, tmp_path, CONFIG, tmp_path, "", said.append, said.append).serve(ENTRY)
+
+    assert ended is not None
+    assert (ended.document["status"], ended.document["execution"]) == ("Refused", None)
+    assert said == []
+
+
 def test_a_refusal_that_was_mailed_before_a_crash_is_not_mailed_again(tmp_path: Path) -> None:
     for _ in range(2):
         server(tmp_path, MemoryExecutions()).refuse(ENTRY, ("a reason",))
@@ -83,6 +93,7 @@ def test_an_error_after_the_execution_has_started_is_a_failure_with_the_command_
 
     assert ended is not None
     assert (ended.status, ended.reason) == ("Failed", "the disk is full")
+    assert ended.document["execution"] == ENTRY.execution
     assert ended.advice == f"python -m pipelines.run --local --config c.yml --retry {ENTRY.execution}"
     assert outbox(tmp_path) == []
 
@@ -123,6 +134,17 @@ def executions(tmp_path: Path) -> LocalExecutions:
     arguments = argparse.Namespace(workspace=tmp_path, config=Path("c.yml"), env=None)
     with (tmp_path / "console").open("w") as stream:
         yield LocalExecutions(arguments, open_workspace(tmp_path), tmp_path / "inbox", Console(stream))
+
+
+def test_a_start_is_said_once_at_the_first_event_of_a_step(executions: LocalExecutions, tmp_path: Path) -> None:
+    with executions.display_start("d/x.run", definition(ping("Ping")), "e1") as progress:
+        progress.say("a line")
+        executions.console.say("between")
+        for status in ("Executing", "Succeeded"):
+            progress.watch(StepEvent("Ping", "Lambda", status, 1.0))
+
+    said = [line.split(" ", 2)[2] for line in (tmp_path / "console").read_text().splitlines()]
+    assert said == ["a line", "between", "d/x.run: starts execution e1"]
 
 
 def write_log(executions: LocalExecutions, *statuses: str) -> None:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from watched_folder import SETTLE, Killed, Machine
 
 from pipelines.errors import DataError
+from pipelines.watch.ledger import Entry
 from pipelines.watch.readiness import PATIENCE
-from pipelines.watch.watcher import Watcher
+from pipelines.watch.watcher import Ended, Watcher, say_ended
 
 MARKERS, REWRITTEN, MALFORMED, RESTARTS = 50, 10, 2, 2
 CHANCE = 0.04
@@ -280,6 +281,27 @@ def test_the_queue_moves_on_after_a_refused_and_after_a_failed_one(machine: Mach
     assert [d["status"] for d in machine.shown] == ["Refused", "Refused", "Failed"]
     assert any("Traceback" in line for line in machine.lines)
     assert "a/x.run: Refused (2 in the queue): no file matches" in machine.lines
+
+
+def test_a_reason_of_several_lines_is_told_in_indented_lines_below_the_first(
+    machine: Machine, watcher: Watcher
+) -> None:
+    machine.executions.errors = {"a\nb/x.run": DataError("2 problems:\n  one\n\n  two")}
+    machine.drop("a\nb/x.run")
+    serve_all(machine, watcher)
+
+    assert machine.lines[-3:] == ["a\nb/x.run: Refused: 2 problems:", "      one", "      two"]
+
+
+def test_the_advice_is_the_last_of_several_lines() -> None:
+    ended = Ended("Failed", 1.0, "Decide: approve\npython -m a", {}, "python -m b")
+    entry = Entry("t", "x.run", "e1", 0.0, b"")
+
+    assert say_ended(entry, ended, 2) == [
+        "x.run: Failed in 1.0 s (2 in the queue): Decide: approve",
+        "    python -m a",
+        "    go on with: python -m b",
+    ]
 
 
 def test_an_execution_that_another_process_runs_is_looked_at_again(machine: Machine, watcher: Watcher) -> None:
