@@ -79,13 +79,18 @@ def test_a_failed_segment_degrades_the_run_and_is_told_with_its_reason_and_the_w
     assert f"--from InferFallback-EWR --of {EXECUTION}" in page
 
 
-def test_a_run_whose_every_segment_failed_publishes_nothing(root: Path) -> None:
+def lose_every_segment(root: Path, status: str, reason: str) -> None:
+    """Make each segment one whose rows wait: `status` is failed or skipped."""
     build(root, SMALL)
+    lost = {"status": status, "source": "skipped", "rows": 0, "rows_waiting": 50, "reason": reason}
     for sample in SMALL:
         folder = source(root, contract.IN_INFERENCE, sample.slug)
         (folder / "part-00000.parquet").unlink()
-        failed = {"status": "failed", "source": "skipped", "rows": 0, "rows_waiting": 50, "reason": "no AutoGluon"}
-        change(folder / contract.INFERENCE_FILE, **failed)
+        change(folder / contract.INFERENCE_FILE, **lost)
+
+
+def test_a_run_whose_every_segment_failed_publishes_nothing(root: Path) -> None:
+    lose_every_segment(root, "failed", "no AutoGluon")
 
     with pytest.raises(StepError, match=r"nothing is published.*EWR \(no AutoGluon\), JFK .*--from its Infer step"):
         postprocess.main(ARGUMENTS)
@@ -94,12 +99,7 @@ def test_a_run_whose_every_segment_failed_publishes_nothing(root: Path) -> None:
 
 def test_a_run_whose_every_segment_was_skipped_publishes_nothing(root: Path) -> None:
     """With on_missing_default skip, too: nothing must take the place of the last good result."""
-    build(root, SMALL)
-    for sample in SMALL:
-        folder = source(root, contract.IN_INFERENCE, sample.slug)
-        (folder / "part-00000.parquet").unlink()
-        skipped = {"status": "skipped", "source": "skipped", "rows": 0, "rows_waiting": 50, "reason": "no default"}
-        change(folder / contract.INFERENCE_FILE, **skipped)
+    lose_every_segment(root, "skipped", "no default")
 
     with pytest.raises(StepError, match=r"nothing is published: EWR \(no default\), JFK .*approve or register one"):
         postprocess.main(ARGUMENTS)
