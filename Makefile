@@ -6,6 +6,8 @@ READY := $(VENV)/.ready-$(shell cat requirements.lock config/libraries.txt | cks
 EMULATOR := .venv-emulator
 EMULATOR_READY := $(EMULATOR)/.ready-$(shell cksum < requirements-emulator.lock | cut -d ' ' -f 1)
 INFRA := .venv-infra
+PEER := .venv-bench
+PEER_READY := $(PEER)/.ready-$(shell cksum < requirements-bench.lock | cut -d ' ' -f 1)
 INFRA_READY := $(INFRA)/.ready-$(shell cksum < requirements-infra.lock | cut -d ' ' -f 1)
 RAW := .local/raw/flights
 RUNS := 30
@@ -13,7 +15,7 @@ KILLS := 100
 SEED := 0
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check chaos bench clean help install install-emulator check-infra containers test-containers smoke-aws soak
+.PHONY: demo test test-fast check chaos bench bench-full clean help install install-emulator check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,12 +83,21 @@ chaos: $(READY)  ## kill engines and steps of real runs at random moments, retry
 	CRASH_STRIDE=1 $(BIN)/python -m pytest -q tests/chaos/test_crash_points.py
 	$(BIN)/python tests/chaos/chaos.py --runs $(RUNS) --kills $(KILLS) --seed $(SEED)
 
-bench: $(READY)  ## measure the demo's steps against a plain script, in the same run
-	$(BIN)/python tests/bench.py
+bench: $(READY) $(PEER_READY)  ## measure against plain scripts, AutoGluon by itself, pandas and Metaflow, in the same run
+	$(BIN)/python tests/bench/bench.py $(OPTIONS)
+
+bench-full: $(READY) $(PEER_READY)  ## the same with every pair repeated, and 1,000 small segments
+	$(BIN)/python tests/bench/bench.py --full $(OPTIONS)
+
+$(PEER_READY): requirements-bench.lock | $(READY)
+	test -x $(PEER)/bin/python || $(BIN)/python -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-bench.lock
+	@rm -f $(PEER)/.ready-*
+	@touch $@
 
 soak: $(READY)  ## watch a folder through 60 writings of 50 run markers and two restarts; count what is lost or doubled
 	$(BIN)/python tests/end_to_end/watch_soak.py $(OPTIONS)
 
 clean:  ## remove the environment, the workspace and caches
-	rm -rf $(VENV) $(EMULATOR) $(INFRA) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(EMULATOR) $(INFRA) $(PEER) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

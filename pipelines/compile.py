@@ -44,7 +44,7 @@ def compile_pipeline(settings: Settings, models: tuple[ModelSpec, ...], *, local
     Args:
         settings: the configuration.
         models: what `pipelines.models` chose.
-        local: report the account's step ceiling as a warning, since the local engine has none.
+        local: report the bounds on steps and size as warnings, since the local engine has none.
 
     Raises:
         DefinitionError: a service limit or a mistake, every one with the setting to change.
@@ -55,10 +55,9 @@ def compile_pipeline(settings: Settings, models: tuple[ModelSpec, ...], *, local
     blueprint, bundles = draw(settings, models)
     definition = _definition(blueprint)
     problems, warnings = limits.check(definition), list[str]()
-    ceiling = limits.check_ceiling(definition, settings.step_ceiling)
-    (warnings if local else problems).extend(ceiling)
     text = canonical(definition)
-    problems += limits.check_size(text)
+    of_the_account = [*limits.check_ceiling(definition, settings.step_ceiling), *limits.check_size(text)]
+    (warnings if local else problems).extend(of_the_account)
     if problems:
         raise DefinitionError(*problems)
     return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, tuple(warnings))

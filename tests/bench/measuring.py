@@ -1,0 +1,84 @@
+"""Times whole processes: wall time, CPU time and peak memory of a command, and two commands in turn.
+
+An I/O seam. Machines are shared and noisy, so a figure is a median over runs that alternate with the baseline's.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LONG = 60.0
+"""Seconds: a pair that takes longer is run once, unless every pair is to be repeated."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took: seconds of wall and CPU time, and the peak memory of its largest process in megabytes."""
+
+    wall: float
+    cpu: float
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Usages of a command and of its baseline, in the order in which they were taken."""
+
+    ours: tuple[Usage, ...]
+    baseline: tuple[Usage, ...]
+
+
+Measure = Callable[[], Usage]
+
+
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Usage:
+    """Run a command to its end and return what it took.
+
+    Raises:
+        RuntimeError: it failed; with what it said at the end.
+    """
+    before, began = os.times(), time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        said: list[bytes] = []
+        reader = threading.Thread(target=lambda: said.append(process.stderr.read()))
+        reader.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall, process.returncode = time.monotonic() - began, os.waitstatus_to_exitcode(status)
+        reader.join()
+    if process.returncode:
+        told = b"".join(said).decode(errors="replace")[-2000:]
+        raise RuntimeError(f"{' '.join(command[:4])} ended with {process.returncode}: {told}")
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Usage(wall, cpu, usage.ru_maxrss / 1024)
+
+
+def alternate(ours: Measure, baseline: Measure, repeats: int, *, always: bool) -> Pair:
+    """Measure both in turn, `repeats` times; once where a pair takes longer than LONG, unless `always`."""
+    mine, theirs = [], []
+    for _ in range(repeats):
+        theirs.append(baseline())
+        mine.append(ours())
+        if theirs[-1].wall + mine[-1].wall > LONG and not always:
+            break
+    return Pair(tuple(mine), tuple(theirs))
+
+
+def median(usages: Sequence[Usage], of: str = "wall") -> float:
+    """Return the median of one figure."""
+    return statistics.median(getattr(usage, of) for usage in usages)
