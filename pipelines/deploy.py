@@ -130,12 +130,14 @@ def _check_names(release: Release, region: str) -> None:
 
 
 def _deploy_pipeline(cloud: Cloud, release: Release, arguments: argparse.Namespace, outside: Outside) -> int:
-    from pipelines import deploy_apply, deploy_state, deploy_text
+    from pipelines import cost, deploy_apply, deploy_state, deploy_text
 
     ground = deploy_state.read_ground(cloud, release)
     with deploy_apply.reviewed(cloud, ground.stack, ground.cicd.DeployBucketName, outside) as reviewed:
         plan = deploy_state.read_plan(cloud, release, ground, reviewed.plan, outside.now)
-        _show(arguments, outside, deploy_text.plan_lines(plan, arguments.verbose), deploy_text.plan_document(plan))
+        bill = cost.bill(plan.pipeline.request.definition, release.settings)
+        lines = [*deploy_text.plan_lines(plan, arguments.verbose), *cost.as_table(bill)]
+        _show(arguments, outside, lines, {**deploy_text.plan_document(plan), "cost": cost.as_json(bill)})
         if not (arguments.plan or plan.empty):
             deploy_apply.apply(cloud, release, ground, reviewed, plan, outside, arguments.build)
     return _end(arguments, plan.empty, outside)
@@ -161,14 +163,16 @@ def _end(arguments: argparse.Namespace, empty: bool, outside: Outside) -> int:
 
 
 def _show_offline(release: Release, arguments: argparse.Namespace, outside: Outside) -> int:
+    from pipelines import cost
     from pipelines.compile import compile_pipeline
     from pipelines.deploy_plan import check_functions
     from pipelines.deploy_text import offline_document, offline_lines
 
     compiled = compile_pipeline(release.settings, release.models)
     check_functions(compiled.text, release)
-    document = offline_document(release, compiled)
-    _show(arguments, outside, offline_lines(document), document)
+    document, bill = offline_document(release, compiled), cost.bill(compiled.text, release.settings)
+    lines = [*offline_lines(document), *cost.as_table(bill)]
+    _show(arguments, outside, lines, {**document, "cost": cost.as_json(bill)})
     return 0
 
 

@@ -14,7 +14,8 @@ from pipelines import executions_table, fetching, results
 from pipelines.errors import ExecutionError
 from pipelines.executions_table import Line
 from pipelines.local import document, history
-from pipelines.local.step import Definition
+from pipelines.local.record import SUCCEEDED, StepRecord
+from pipelines.local.step import PROCESSING, Definition
 from pipelines.local.workspace import Workspace, list_files
 from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
@@ -22,6 +23,8 @@ from pipelines.rawdata import RAW_BUCKET
 from pipelines.usage import Asked
 
 FOLDER = "executions"
+_RECENT = 3
+"""Executions whose records tell how long a step takes: a step that the newest took from the cache ran in another."""
 
 
 def open_workspace(root: Path) -> Workspace:
@@ -108,6 +111,24 @@ def fetch(arguments: argparse.Namespace, asked: Asked) -> int:
     made = fetching.fetch(f"{origin.pipeline}-{origin.execution}", arguments.to or Path(), fill)
     sys.stdout.write(f"{made}\n")
     return 0
+
+
+def step_seconds(root: Path, pipeline: str) -> dict[str, float]:
+    """Return how long the Processing steps of a pipeline took when they last ran in the workspace, by name."""
+    origins = sorted((o for o in _origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
+    found: dict[str, float] = {}
+    for origin in origins[-_RECENT:]:
+        try:
+            past = history.read_past(root / FOLDER / origin.execution)
+        except (ExecutionError, OSError):
+            continue  # damaged; its own commands say so
+        records = past.records.values() if past else ()
+        found |= {r.name: r.seconds for r in records if _ran(r)}
+    return found
+
+
+def _ran(record: StepRecord) -> bool:
+    return record.type == PROCESSING and record.status == SUCCEEDED and not record.cached
 
 
 def _origins(root: Path) -> Iterator[Origin]:

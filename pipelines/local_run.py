@@ -193,8 +193,8 @@ def show_versions(arguments: argparse.Namespace) -> int:
 
 
 def show_plan(arguments: argparse.Namespace) -> int:
-    """Print segments, rows, models and steps, with --explain what each step would do; spend nothing."""
-    from pipelines import discovery, plan
+    """Print segments, rows, models, steps and cost, with --explain what each step would do; spend nothing."""
+    from pipelines import cost, discovery, plan
 
     config, folder, workspace = _open(arguments)
     raw = _read_raw(config, folder, workspace)
@@ -211,7 +211,9 @@ def show_plan(arguments: argparse.Namespace) -> int:
         request = _request(_origin(arguments, config, folder, found), definition)
         forecasts = outlook.forecast(request, _files(config, compiled.bundles, raw.manifests), workspace)
     drawn = plan.draw(config, chosen, census, compiled.text)
-    sys.stdout.write(plan.render(drawn, as_json=arguments.json, forecasts=forecasts))
+    past = local_executions.step_seconds(workspace.root, config.pipeline.name)
+    bill = cost.bill(compiled.text, config, past)
+    sys.stdout.write(plan.render(drawn, bill, as_json=arguments.json, forecasts=forecasts))
     for warning in (*compiled.warnings, *plan.warnings(census), *surroundings.library_warnings()):
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     return 0

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
-from pipelines import explain, textgrid
+from pipelines import cost, explain, textgrid
+from pipelines.cost import Bill
 from pipelines.local.forecast import Forecast
 from pipelines.models import Census, ModelSpec, Segment
 from pipelines.settings import Segments, Settings
@@ -80,14 +81,14 @@ def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
             yield from _steps(step["Arguments"].get(side) or [] if step["Type"] == "Condition" else [])
 
 
-def render(plan: Plan, *, as_json: bool, forecasts: Sequence[Forecast] | None = None) -> str:
-    """Return the plan as a table, or as one JSON object; with what would become of each step where that is asked."""
+def render(plan: Plan, bill: Bill, *, as_json: bool, forecasts: Sequence[Forecast] | None = None) -> str:
+    """Return plan and cost as tables or as one JSON object, with what would become of each step where that is asked."""
     if as_json:
         more = {} if forecasts is None else {"explain": explain.as_json(forecasts)}
-        return json.dumps({**asdict(plan), **more}, ensure_ascii=False) + "\n"
+        return json.dumps({**asdict(plan), "cost": cost.as_json(bill), **more}, ensure_ascii=False) + "\n"
     heads = ("segment", "slug", "train rows", "predict rows", "model")
     rows = [heads, *(tuple(map(str, astuple(line))) for line in plan.lines)]
     table = textgrid.lines(rows, right=(2, 3))
     shape = f"{plan.models} models, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
     steps = [] if forecasts is None else ["", *explain.as_table(forecasts).splitlines(), ""]
-    return "\n".join([*table, "", shape, *steps, "nothing was run"]) + "\n"
+    return "\n".join([*table, "", shape, "", *cost.as_table(bill), *steps, "nothing was run"]) + "\n"

@@ -24,6 +24,7 @@ from pipelines.fields import (
     Globs,
     ImageUri,
     Index,
+    InstanceType,
     Number,
     Parameters,
     RoleArn,
@@ -91,7 +92,7 @@ class Images(Frozen):
 class Instance(Frozen):
     """The machine of one kind of step; `max_runtime` in seconds, None for as long as the step may need."""
 
-    type: Annotated[Text, Field(pattern=r"^ml\.[a-z0-9\-]+\.[a-z0-9]+$")] = "ml.m5.xlarge"
+    type: InstanceType = "ml.m5.xlarge"
     volume_gb: Annotated[Count, Field(le=16384)] = 30
     max_runtime: Annotated[Count, Field(le=SERVICE_RUNTIME)] | None = None
 
@@ -278,6 +279,8 @@ class Settings(Frozen):
     cicd: Cicd = Cicd()
     images: Images = Images()
     instances: Instances = Instances()
+    prices: dict[InstanceType, Annotated[Number, Field(ge=0)]] = {}
+    currency: Text = "USD"
     parallelism: Annotated[Count, Field(le=1000)] = 8
     step_ceiling: Count = 50
     data: Data

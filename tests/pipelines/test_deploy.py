@@ -457,6 +457,17 @@ def test_a_given_bucket_needs_a_lifecycle_rule_of_its_own_and_the_plan_says_so(o
     assert "aws.bucket: nothing expires in a given bucket" in operator.shown[0]
 
 
+def test_a_plan_says_what_an_execution_may_cost(operator: Operator) -> None:
+    operator.configure("\nprices: {ml.m5.xlarge: 0.5}\n")
+
+    assert operator.deploy("--plan", "--offline", "--json") == 0
+    assert operator.deploy("--plan", "--json") == 0
+    offline, online = (json.loads(text)["cost"] for text in operator.shown)
+    assert offline == online
+    assert offline["all"]["money_at_most"] == offline["all"]["hours_at_most"] / 2 > 0
+    assert offline["all"]["hours_expected"] is None
+
+
 def test_codepipeline_deploys_the_config_of_the_repository_that_the_admin_named(newcomer: Operator) -> None:
     usual = release.read_release(ROOT, ROOT / "config" / "pipeline-config.yml", None)
     other = release.read_release(ROOT, ROOT / "tests" / "golden" / "flights.yml", None)

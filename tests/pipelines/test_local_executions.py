@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from local_outcomes import definition, origin, ping, published
 
 from pipelines.local.history import History, lock_execution
 from pipelines.local.record import StepEvent, StepRecord
+from pipelines.local_executions import step_seconds
 from pipelines.run import main
 
 SUMMARY = {"status": "Succeeded", "models": {}}
@@ -153,3 +155,19 @@ def test_a_rerun_of_data_that_have_changed_is_refused(shelf: Shelf) -> None:
 
     assert code == 2
     assert "have changed since; start a new execution" in err
+
+
+def test_a_step_took_as_long_as_when_it_last_ran_and_was_not_taken_from_the_cache(shelf: Shelf) -> None:
+    def add(name: str, day: int, *steps: StepRecord, **facts: Any) -> None:
+        folder = shelf.add(name, started=f"2026-01-0{day}T00:00:00+00:00", status="Started", **facts)
+        history = History(folder)
+        for step in steps:
+            history.add_step(StepEvent(step.name, step.type, step.status, 103.0), step)
+        history.close()
+
+    train = StepRecord("Train-a", "Processing", "Succeeded", seconds=30.0)
+    add("e1", 1, train, StepRecord("Train-b", "Processing", "Succeeded", seconds=9.0))
+    add("e2", 2, replace(train, seconds=1.0, cached=True), StepRecord("Train-b", "Processing", "Failed", seconds=1.0))
+    add("e3", 3, replace(train, seconds=4.0), pipeline="another")
+
+    assert step_seconds(shelf.root, origin().pipeline) == {"Train-a": 30.0, "Train-b": 9.0}

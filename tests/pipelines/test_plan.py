@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipelines.cost import Bill
+from pipelines.cost import Line as Charge
 from pipelines.local.forecast import Forecast
 from pipelines.models import Census, Segment, choose_models
 from pipelines.plan import Line, Plan, draw, render, warnings
@@ -12,6 +14,7 @@ from pipelines.settings import validate
 
 STEP = {"Name": "A", "Type": "Processing", "Arguments": {}}
 GATE = {"Name": "G", "Type": "Condition", "Arguments": {"IfSteps": [STEP], "ElseSteps": [STEP, STEP]}}
+COST = Bill((Charge("train", "ml.m5.xlarge", 1, 4.0, None, None),), "USD")
 DEFINITION = json.dumps({"Steps": [STEP, GATE]})
 
 
@@ -57,22 +60,28 @@ def test_listed_models_are_planned_by_name() -> None:
 
 
 def test_a_plan_is_shown_as_a_table_that_says_nothing_was_run() -> None:
-    text = render(plan(Census((Segment("a", 50, 5),), Segment("", 0, 0))), as_json=False)
+    text = render(plan(Census((Segment("a", 50, 5),), Segment("", 0, 0))), COST, as_json=False)
 
     assert text.splitlines() == [
         "segment  slug  train rows  predict rows  model",
         "a        a             50             5  own",
         "",
         "1 models, 5 steps in the definition (step_ceiling 50)",
+        "",
+        "on AWS  machine       steps  instance-hours at most",
+        "train   ml.m5.xlarge      1                    4.00",
+        "all                       1                    4.00",
+        "at most: every job runs until it is stopped (max_runtime), none is taken from the cache",
         "nothing was run",
     ]
 
 
 def test_a_plan_is_one_json_object_on_one_line() -> None:
-    text = render(plan(Census((Segment("日本", 50, 5),), Segment("", 0, 0))), as_json=True)
+    text = render(plan(Census((Segment("日本", 50, 5),), Segment("", 0, 0))), COST, as_json=True)
 
     assert text.count("\n") == 1
     assert json.loads(text)["lines"][0]["segment"] == "日本"
+    assert json.loads(text)["cost"]["all"]["hours_at_most"] == 4
     assert "日本" in text
 
 
@@ -80,12 +89,12 @@ def test_a_plan_that_explains_says_for_each_step_why_it_would_run() -> None:
     drawn = plan(Census((Segment("a", 50, 5),), Segment("", 0, 0)))
     forecasts = [Forecast("A", "Processing", "always")]
 
-    assert render(drawn, as_json=False, forecasts=forecasts).splitlines()[-5:] == [
+    assert render(drawn, COST, as_json=False, forecasts=forecasts).splitlines()[-5:] == [
         "",
         "step  cache  why",
         "A     runs   always runs: caching is off for this step",
         "",
         "nothing was run",
     ]
-    assert json.loads(render(drawn, as_json=True, forecasts=forecasts))["explain"][0]["outcome"] == "always"
-    assert "explain" not in json.loads(render(drawn, as_json=True))
+    assert json.loads(render(drawn, COST, as_json=True, forecasts=forecasts))["explain"][0]["outcome"] == "always"
+    assert "explain" not in json.loads(render(drawn, COST, as_json=True))
