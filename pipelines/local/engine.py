@@ -37,7 +37,7 @@ from pipelines.local.record import (
     StepRecord,
 )
 from pipelines.local.request import Request, Watch, World
-from pipelines.local.schedule import build_graph, core_shares, ready, skipped
+from pipelines.local.schedule import build_graph, core_shares, may_skip, ready, skipped
 from pipelines.local.staging import put_objects, read_json
 from pipelines.local.start import Start, begin, load_request, recall
 from pipelines.local.step import CONDITION, FAIL, LAMBDA, PROCESSING, Step
@@ -121,6 +121,7 @@ class _Run:
         self._history, self._digests = history, digests
         self._kept, self._lost = start.kept, start.lost
         self._records: dict[str, StepRecord] = {}
+        self._may_skip = False
         self._graph = build_graph(request.definition)
         self._limit = request.parallelism or request.definition.parallelism
         self._shares = core_shares(self._graph, max(1, request.cores), self._limit)
@@ -168,8 +169,10 @@ class _Run:
 
     def _advance(self) -> bool:
         """Skip what is lost, start what is ready, and tell whether there is anything to wait for."""
-        for name, reason in skipped(self._graph, self._records).items():
-            self._end(StepRecord(name, self._graph.steps[name].type, SKIPPED, reason=reason))
+        if self._may_skip:
+            for name, reason in skipped(self._graph, self._records).items():
+                self._end(StepRecord(name, self._graph.steps[name].type, SKIPPED, reason=reason))
+            self._may_skip = False
         if not any(record.status == FAILED for record in self._records.values()):
             self._start_ready()
         return bool(self._working)
@@ -213,6 +216,7 @@ class _Run:
 
     def _end(self, record: StepRecord, message: str = "") -> None:
         self._records[record.name] = record
+        self._may_skip = self._may_skip or may_skip(record)
         status = CACHED if record.cached and record.status == SUCCEEDED else record.status
         at = self._world.clock()
         self._note(StepEvent(record.name, record.type, status, at, record.reason, message), record)

@@ -5,14 +5,13 @@ Pure: everything here is a function of the definition and of what has ended so f
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from pipelines.local.expression import references
 from pipelines.local.record import SKIPPED, SUCCEEDED, StepRecord
-from pipelines.local.step import PROCESSING, Definition, Step
+from pipelines.local.step import CONDITION, PROCESSING, Definition, Step
 
 Branch = tuple[str, bool]
 """Name of a condition, and the outcome under which it runs the branch."""
@@ -20,17 +19,19 @@ Branch = tuple[str, bool]
 
 @dataclass(frozen=True)
 class Graph:
-    """Steps by name in the definition's order, what each waits for, and the branch it lies in."""
+    """Steps by name in the definition's order, their needs and branches, and all names with causes before effects."""
 
     steps: Mapping[str, Step]
     needs: Mapping[str, frozenset[str]]
     branches: Mapping[str, Branch]
+    order: tuple[str, ...]
 
 
 def build_graph(definition: Definition) -> Graph:
     """Return the graph of a definition."""
     steps = {step.name: step for step in definition.every_step()}
-    return Graph(steps, dependencies(definition), _branches(definition))
+    needs = dependencies(definition)
+    return Graph(steps, needs, _branches(definition), tuple(TopologicalSorter(needs).static_order()))
 
 
 def dependencies(definition: Definition) -> dict[str, frozenset[str]]:
@@ -68,7 +69,7 @@ def ready(graph: Graph, records: Mapping[str, StepRecord]) -> list[str]:
 def skipped(graph: Graph, records: Mapping[str, StepRecord]) -> dict[str, str]:
     """Return the steps without a record that can never run any more, each with the reason."""
     found: dict[str, str] = {}
-    for name in TopologicalSorter(graph.needs).static_order():
+    for name in graph.order:
         if name in records:
             continue
         if lost := _lost_branch(graph, records, name):
@@ -78,6 +79,11 @@ def skipped(graph: Graph, records: Mapping[str, StepRecord]) -> dict[str, str]:
         if dead:
             found[name] = f"depends on {dead[0]}, which was not run"
     return {name: found[name] for name in graph.steps if name in found}
+
+
+def may_skip(record: StepRecord) -> bool:
+    """Tell whether other steps may never run now that this one has ended: nothing else changes what `skipped` finds."""
+    return record.type == CONDITION or record.status != SUCCEEDED
 
 
 def _lost_branch(graph: Graph, records: Mapping[str, StepRecord], name: str) -> str:
@@ -91,7 +97,7 @@ def _lost_branch(graph: Graph, records: Mapping[str, StepRecord], name: str) -> 
 def depths(graph: Graph) -> dict[str, int]:
     """Return for each step the number of steps on the longest way that leads to it."""
     found: dict[str, int] = {}
-    for name in TopologicalSorter(graph.needs).static_order():
+    for name in graph.order:
         found[name] = max((found[need] + 1 for need in graph.needs[name]), default=0)
     return found
 
@@ -103,6 +109,20 @@ def core_shares(graph: Graph, cores: int, parallelism: int | None) -> dict[str, 
     all cores. It depends on nothing but the definition, so that a run and its repetition share out alike.
     """
     depth = depths(graph)
-    place = {n: (depth[n], graph.branches.get(n)) for n, step in graph.steps.items() if step.type == PROCESSING}
-    width = Counter(place.values())
-    return {n: max(1, cores // min(parallelism or cores, cores, width[where])) for n, where in place.items()}
+    groups: dict[tuple[int, Branch | None], list[str]] = {}
+    for name, step in graph.steps.items():
+        if step.type == PROCESSING:
+            groups.setdefault((depth[name], graph.branches.get(name)), []).append(name)
+    return {n: share for names in groups.values() for n, share in _share_out(names, cores, parallelism or cores)}
+
+
+def _share_out(names: Sequence[str], cores: int, parallelism: int) -> Iterator[tuple[str, int]]:
+    """Yield the cores of each step of a group.
+
+    Where the steps make no whole number of waves, the odd ones come first with all cores between them: three steps on
+    two cores end sooner as one on both and two on one each than as two and then one, which leaves a core idle.
+    """
+    width = min(parallelism, cores, len(names))
+    odd = len(names) % width
+    for position, name in enumerate(names):
+        yield name, max(1, cores // (odd if position < odd else width))

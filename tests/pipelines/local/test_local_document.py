@@ -154,5 +154,24 @@ def test_core_shares_follow_from_the_graph_alone() -> None:
     branches = condition("G", [compare("Equals", 1, 1)], [processing("Y")], [processing("N"), processing("M")])
     graph = build_graph(parse(json.dumps({"Version": "2020-12-01", "Steps": [processing("Prep"), *fan, branches]})))
     assert core_shares(graph, 8, None) == {"Prep": 8, "T0": 2, "T1": 2, "T2": 2, "Y": 8, "N": 4, "M": 4}
-    assert core_shares(graph, 8, 2)["T0"] == 4
-    assert core_shares(graph, 2, None)["T0"] == 1
+    assert [core_shares(graph, 8, 2)[name] for name in ("T0", "T1", "T2")] == [8, 4, 4]
+    assert core_shares(graph, 4, None)["T0"] == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "cores", "shares"),
+    [
+        (3, 2, [2, 1, 1]),
+        (5, 4, [4, 1, 1, 1, 1]),
+        (6, 4, [2, 2, 1, 1, 1, 1]),
+        (7, 4, [1] * 7),
+        (12, 2, [1] * 12),
+        (2, 1, [1, 1]),
+    ],
+)
+def test_steps_that_fill_no_wave_of_their_own_come_first_with_all_cores_between_them(
+    steps: int, cores: int, shares: list[int]
+) -> None:
+    fan = [processing(f"T{n}") for n in range(steps)]
+    graph = build_graph(parse(json.dumps({"Version": "2020-12-01", "Steps": fan})))
+    assert list(core_shares(graph, cores, None).values()) == shares

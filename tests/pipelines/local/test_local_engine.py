@@ -287,7 +287,7 @@ def test_steps_side_by_side_share_the_cores_and_never_claim_the_same(lab: Lab) -
     lab.launcher = Recorder()
     lab.run([processing(name) for name in "ABC"] + [processing("Alone", DependsOn=["A", "B", "C"])], cores=2)
     tasks = {task.step: task for task in lab.launcher.tasks}
-    assert {name: task.threads for name, task in tasks.items()} == {"A": 1, "B": 1, "C": 1, "Alone": 2}
+    assert {name: task.threads for name, task in tasks.items()} == {"A": 2, "B": 1, "C": 1, "Alone": 2}
     assert lab.launcher.most == 2
     assert not lab.launcher.clash
 
