@@ -67,7 +67,9 @@ def bill(definition: str, settings: Settings, seconds: Mapping[str, float] | Non
         groups.setdefault((job.kind, job.type), []).append(job)
     lines = [
         Line(
-            *(kind, machine, len(jobs)),
+            kind=kind,
+            type=machine,
+            steps=len(jobs),
             at_most=_all_hours(jobs),
             expected=_expected(jobs, seconds or {}, past.get(kind)),
             price=settings.prices.get(machine),

@@ -40,7 +40,10 @@ ROWS: Mapping[str, Callable[..., Iterator[Figure]]] = {
 
 def main() -> int:
     """Measure the rows that were asked for; return the exit code."""
-    given = parser().parse_args()
+    line = parser()
+    given = line.parse_args()
+    if given.write and given.only:
+        line.error("--write replaces the whole table; leave --only out")
     figures: list[Figure] = []
     for name in given.only or ROWS:
         for figure in ROWS[name](given.repeats, full=given.full):

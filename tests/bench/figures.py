@@ -35,15 +35,20 @@ class Figure:
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as people read it."""
-        baseline = "" if self.baseline is None else f"{self.baseline:.2f} {self.unit}"
+        baseline = "" if self.baseline is None else _amount(self.baseline, self.unit)
         ratio = "" if self.baseline is None else f"{self.value:.3f}"
-        bound = f"<= {self.target:g}" + ("" if self.baseline is not None else f" {self.unit}")
+        bound = f"<= {self.target:g} {self.unit if self.baseline is None else ''}".rstrip()
         verdict = "met" if self.met else "MISSED"
-        return (self.what, f"{self.ours:.2f} {self.unit}", baseline, ratio, bound, verdict, str(self.runs))
+        return (self.what, _amount(self.ours, self.unit), baseline, ratio, bound, verdict, str(self.runs))
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON."""
         return {**asdict(self), "value": self.value, "met": self.met}
+
+
+def _amount(value: float, unit: str) -> str:
+    number = f"{value:.2f}" if value >= 0.01 or not value else f"{value:.2g}"
+    return f"{number} {unit}".rstrip()
 
 
 def of_pair(what: str, pair: Pair, target: float, figure: str = "wall") -> Figure:

@@ -39,7 +39,7 @@ def engine(repeats: int, *, full: bool) -> Iterator[Figure]:
     """15 steps of no work against Metaflow, and the engine's own cost per step for more and more steps."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        pair = measuring.alternate(lambda: no_work(6, root), lambda: metaflow(root), max(repeats, 1), always=full)
+        pair = measuring.alternate(lambda: no_work(6, root), lambda: metaflow(root), repeats, always=full)
         yield of_pair("engine, 15 steps of no work, against Metaflow", pair, 0.33)
         start = no_work(1, root, "--inert").cpu
         costs = {size: (no_work((size - 3) // 2, root, "--inert").cpu - start) / size for size in SIZES}

@@ -32,7 +32,6 @@ MANY_ROWS = 10_000_000
 ROUNDS = {"XGB": ({"XGB": {"n_estimators": 300}}, 0.85), "GBM": ({"GBM": {"num_boost_round": 300}}, 1.05)}
 """Hyperparameters of the two models, and the most that Infer may take of the wall time of a bare predict."""
 NAMES = {"XGB": "XGBoost", "GBM": "LightGBM"}
-MEGA = 1_000_000
 
 PANDAS = """
 import sys, pandas

@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pipelines.local.memory import PeakMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 60.0
@@ -21,7 +26,10 @@ LONG = 60.0
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took: seconds of wall and CPU time, and the peak memory of its largest process in megabytes."""
+    """What a command took: seconds of wall and CPU time with its children's, and the peak memory in megabytes.
+
+    The memory is that of its largest process; where that is smaller than this process ever was, of the command's own.
+    """
 
     wall: float
     cpu: float
@@ -45,7 +53,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None, cw
     Raises:
         RuntimeError: it failed; with what it said at the end.
     """
-    before, began = os.times(), time.monotonic()
+    began = time.monotonic()
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -55,17 +63,23 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None, cw
     ) as process:
         assert process.stderr is not None
         said: list[bytes] = []
+        peak, ended = PeakMemory(process.pid), threading.Event()
         reader = threading.Thread(target=lambda: said.append(process.stderr.read()))
-        reader.start()
+        watcher = threading.Thread(target=_sample, args=(peak, ended))
+        reader.start(), watcher.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall, process.returncode = time.monotonic() - began, os.waitstatus_to_exitcode(status)
-        reader.join()
+        ended.set()
+        reader.join(), watcher.join()
     if process.returncode:
         told = b"".join(said).decode(errors="replace")[-2000:]
         raise RuntimeError(f"{' '.join(command[:4])} ended with {process.returncode}: {told}")
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Usage(wall, cpu, usage.ru_maxrss / 1024)
+    return Usage(wall, usage.ru_utime + usage.ru_stime, peak.result(usage.ru_maxrss))
+
+
+def _sample(peak: PeakMemory, ended: threading.Event) -> None:
+    while not ended.wait(0.02):
+        peak.sample()
 
 
 def alternate(ours: Measure, baseline: Measure, repeats: int, *, always: bool) -> Pair:

@@ -20,9 +20,9 @@ from measuring import ROOT, Usage
 
 FLIGHTS = ROOT / ".local/raw/flights"
 ROUNDS = {"GBM": {"num_boost_round": 2600}, "XGB": {"n_estimators": 2600}}
-"""So many that the plain script takes more than two minutes for the three airports."""
+"""Meant to take the plain script more than two minutes for the three airports; not yet set by a measured run."""
 TWELVE_ROUNDS = {"GBM": {"num_boost_round": 1400}, "XGB": {"n_estimators": 1400}}
-"""So many that it takes 120 to 150 s for twelve segments."""
+"""Meant to take it 120 to 150 s for twelve segments; not yet set by a measured run."""
 SMALL_ROUNDS = {"GBM": {"num_boost_round": 50}}
 SMALL_ROWS = 1000
 PLAIN_SMALL = 50

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
-import measuring
-import pytest
 from figures import Figure, of_pair, table
 from measuring import Pair, Usage
 
@@ -23,18 +19,5 @@ def test_without_a_baseline_the_figure_itself_is_held_against_the_target() -> No
     assert table([Figure("compile", 1.6, None, 1.5)]).endswith("| compile | 1.60 s |  |  | <= 1.5 s | MISSED | 1 |\n")
 
 
-def test_a_long_pair_is_measured_once_unless_all_are_to_be_repeated() -> None:
-    def slow() -> Usage:
-        return Usage(measuring.LONG, 0, 0)
-
-    counts = [len(measuring.alternate(slow, lambda: Usage(1, 0, 0), 3, always=always).ours) for always in (False, True)]
-    assert counts == [1, 3]
-
-
-def test_a_command_is_timed_and_a_failed_one_tells_what_it_said() -> None:
-    usage = measuring.run([sys.executable, "-c", "x = bytearray(60_000_000)"])
-    assert usage.memory_mb > 60
-    assert usage.wall > 0
-
-    with pytest.raises(RuntimeError, match="ended with 3: alas"):
-        measuring.run([sys.executable, "-c", "import sys; sys.stderr.write('alas'); sys.exit(3)"])
+def test_an_amount_too_small_for_two_decimals_is_told_all_the_same() -> None:
+    assert Figure("difference", 0.00004, None, 0.00005, "").cells()[1] == "4e-05"
