@@ -78,8 +78,19 @@ def main(argv: Sequence[str]) -> None:
     job.start_logging()
     failure.silence_libraries()
     threading.Thread(target=end_with_parent, daemon=True).start()
+    leave_out_mlflow()
     folder = Path(argv[0])
     trial.write_outcome(folder, attempt(folder))
+
+
+def leave_out_mlflow() -> None:
+    """Keep AutoGluon from importing MLflow, for this whole process, which nobody else uses.
+
+    AutoGluon's fit imports it where it is installed (it comes with the SageMaker SDK, not with the images), only to
+    warn that somebody has switched autologging on: two seconds of CPU for a question whose answer is known, because
+    an MLflow that nothing has imported logs nothing. None in `sys.modules` is Python's own way to say "not here".
+    """
+    sys.modules.setdefault("mlflow", None)  # type: ignore[arg-type]  # what typeshed does not know, the language does
 
 
 def end_with_parent() -> None:

@@ -60,6 +60,31 @@ fitting.main(sys.argv[1:])
     assert outcome.reason.startswith("training met a MemoryError at")
 
 
+@pytest.mark.parametrize(("first", "taken"), [("", "left out"), ("import mlflow", "imported")])
+def test_a_fit_imports_no_mlflow_unless_something_else_has(tmp_path: Path, first: str, taken: str) -> None:
+    code = f"""
+import os, sys, types
+sys.path.insert(0, sys.argv[1])
+{first}
+import steps
+from steps import fitting, trial
+def train(request, folder):
+    try:
+        import mlflow
+    except ImportError:
+        raise trial.Ended(trial.FAILED, "left out") from None
+    raise trial.Ended(trial.FAILED, "imported")
+steps.learning = sys.modules["steps.learning"] = types.ModuleType("steps.learning")
+steps.learning.train = train
+fitting.main(sys.argv[1:])
+"""
+    (tmp_path / "mlflow.py").touch()
+    fitting.write_request(tmp_path, request(tmp_path))
+    environment = trial.child_environment(os.environ, 1)
+    outcome = trial.run(tmp_path, trial.Guard(60, 60), environment, (sys.executable, "-c", code))
+    assert outcome == trial.Outcome(trial.FAILED, taken)
+
+
 def test_the_parent_imports_nothing_heavy() -> None:
     heavy = "pandas numpy pyarrow autogluon sklearn"
     code = f"import sys; from steps import train; print([m for m in '{heavy}'.split() if m in sys.modules])"
