@@ -11,7 +11,6 @@ from steps import rawfile, schema
 NUMBER_PATTERN = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 CODE_PATTERN = r"^\s*[+-]?0\d"
 TIME_PATTERN = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?)?"
-ID_PATTERN = r"0|-?[1-9]\d{0,18}"
 INTEGRAL_LIMIT = "1e15"
 """Below this a floating point number without a fraction is written like an integer."""
 
@@ -96,7 +95,8 @@ def is_code(cell: str) -> str:
 
 def whole_id(cell: str) -> str:
     """Return an id as a 64-bit integer, or null where that would lose something (007, +5, 1.0, ABC)."""
-    return f"CASE WHEN regexp_full_match({cell}, '{ID_PATTERN}') THEN TRY_CAST({cell} AS BIGINT) END"
+    number = f"TRY_CAST({cell} AS BIGINT)"
+    return f"CASE WHEN CAST({number} AS VARCHAR) = {cell} THEN {number} END"
 
 
 def count_where(condition: str) -> str:

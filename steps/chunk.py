@@ -1,18 +1,14 @@
-"""Rows of each model out of one sorted stream: cut into chunks of a fixed size and written as Parquet parts.
-
-A chunk never spans two models, and its size does not depend on how DuckDB batches, so equal rows give equal files.
-"""
+"""A model's rows as Parquet parts, written chunk by chunk on threads of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,8 +18,9 @@ from steps.schema import Column
 ROWS = 100_000
 """Rows of a chunk, and the most rows of a row group."""
 PART_FILE = "part-00000.parquet"
-MODEL = "m"
-HELD_OUT = "h"
+DICTIONARY_LIMIT = 64 << 10
+"""Bytes of a column's values beyond which a row group keeps no dictionary of them: looking each up costs more than it
+saves, and categories are far below it."""
 
 _ARROW = {
     schema.NUMBER: pa.float64(),
@@ -45,72 +42,61 @@ def fields(columns: Iterable[Column]) -> list[pa.Field]:
     return [field(column.name, column.kind) for column in columns]
 
 
-def cut(batches: Iterable[pa.RecordBatch], rows: int = ROWS) -> Iterator[tuple[int, pa.Table]]:
-    """Yield (model, table of at most `rows` rows) out of batches that are sorted by their column `m`."""
-    model, waiting, count = -1, list[pa.Table](), 0
-    for found, table in _runs(batches):
-        if found != model:
-            yield from _tables(model, waiting)
-            model, waiting, count = found, [], 0
-        while count + table.num_rows >= rows:
-            head, table = table.slice(0, rows - count), table.slice(rows - count)
-            yield model, pa.concat_tables([*waiting, head])
-            waiting, count = [], 0
-        if table.num_rows:
-            waiting.append(table)
-            count += table.num_rows
-    yield from _tables(model, waiting)
+class Line:
+    """Runs work one piece after the other on threads that others share; at most one piece waits or runs."""
 
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
+        self._pending: Future[None] | None = None
 
-def _tables(model: int, waiting: Sequence[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
-    if waiting:
-        yield model, pa.concat_tables(waiting)
+    def submit(self, work: Callable[[], None]) -> None:
+        """Start a piece of work once the one before has ended; raise what that one raised."""
+        self.wait()
+        self._pending = self._threads.submit(work)
 
-
-def _runs(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:
-    """Yield stretches of one model each."""
-    for batch in batches:
-        table = pa.Table.from_batches([batch])
-        models = table.column(MODEL).to_numpy()
-        edges = [0, *(np.flatnonzero(np.diff(models)) + 1).tolist(), len(models)]
-        for start, end in pairwise(edges):
-            if end > start:
-                yield int(models[start]), table.slice(start, end - start)
+    def wait(self) -> None:
+        """Wait for what was submitted last; raise what it raised."""
+        pending, self._pending = self._pending, None
+        if pending:
+            pending.result()
 
 
 class PartWriter:
     """Writes one model's parts below its folder; also makes the parts that get no rows.
 
-    Each part is written by a thread of its own (Arrow lets go of the interpreter), one row group at a time, so that
+    Each part is written by a line of its own (Arrow lets go of the interpreter), one row group at a time, so that
     writing and reading overlap in bounded memory.
     """
 
-    def __init__(self, folder: Path, parts: Sequence[str], layout: pa.Schema) -> None:
+    def __init__(self, folder: Path, parts: Sequence[str], layout: pa.Schema, threads: Executor) -> None:
         self.rows = dict.fromkeys(parts, 0)
-        self._folder = folder
-        self._layout = layout
-        self._open = ExitStack()
         self._writers: dict[str, Any] = {}
-        self._pending: dict[str, Future[None]] = {}
-
-    def __enter__(self) -> PartWriter:
-        for part in self.rows:
-            path = self._folder / part / PART_FILE
+        self._lines = {part: Line(threads) for part in parts}
+        for part in parts:
+            path = folder / part / PART_FILE
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = pq.ParquetWriter(path, self._layout, compression="zstd", compression_level=1)  # type: ignore[no-untyped-call]
-            self._writers[part] = self._open.enter_context(writer)
-        self._threads = self._open.enter_context(ThreadPoolExecutor(len(self.rows)))
-        return self
+            self._writers[part] = pq.ParquetWriter(  # type: ignore[no-untyped-call]
+                path,
+                layout,
+                compression="zstd",
+                compression_level=1,
+                dictionary_pagesize_limit=DICTIONARY_LIMIT,
+            )
 
-    def __exit__(self, *error: object) -> None:
-        with self._open:
-            for pending in self._pending.values():
-                pending.result()
+    def write(self, part: str, table: pa.Table, chosen: npt.NDArray[np.bool_] | None = None) -> None:
+        """Append rows to a part as one row group: those that are chosen, or all."""
+        rows = table.num_rows if chosen is None else int(np.count_nonzero(chosen))
+        self.rows[part] += rows
+        writer = self._writers[part]
 
-    def write(self, part: str, table: pa.Table) -> None:
-        """Append rows to a part as one row group."""
-        self.rows[part] += table.num_rows
-        if part in self._pending:
-            self._pending.pop(part).result()
-        if table.num_rows:
-            self._pending[part] = self._threads.submit(self._writers[part].write_table, table, ROWS)
+        def work() -> None:
+            writer.write_table(table if chosen is None else table.filter(pa.array(chosen)), ROWS)
+
+        if rows:
+            self._lines[part].submit(work)
+
+    def close(self) -> None:
+        """End all parts."""
+        for part, writer in self._writers.items():
+            self._lines[part].wait()
+            writer.close()

@@ -197,14 +197,15 @@ def _misfits(file: RawFile, columns: Sequence[Column], layout: Layout, plan: Pla
 
 def check_ids(connection: tables.Connection, loaded: Loaded, column: str, rows: str = "true") -> list[str]:
     """Return the problems of the ids of `rows`: nulls and duplicates, with the rows where they are first found."""
+    counted = f"SELECT {cells.count_where('id IS NULL')}, count(id) - count(DISTINCT id) FROM t WHERE {rows}"  # noqa: S608 - own text
+    [(nulls, extra)] = connection.execute(counted).fetchall()
     problems = []
-    [(nulls,)] = connection.execute(f"SELECT {cells.count_where('id IS NULL')} FROM t WHERE {rows}").fetchall()  # noqa: S608 - own text
     if nulls:
         places = _first_rows(connection, loaded, f"id IS NULL AND {rows}")
         problems.append(f"id column {column!r} is empty in {nulls} rows, first in {places}; every row needs an id")
-    given = f"SELECT id, count(*) AS n, min(rowid) AS r FROM t WHERE id IS NOT NULL AND {rows} GROUP BY id HAVING n > 1"  # noqa: S608 - own text
-    [(extra, first)] = connection.execute(f"SELECT sum(n - 1), arg_min(id, r) FROM ({given})").fetchall()  # noqa: S608
     if extra:
+        twice = f"SELECT id, min(rowid) AS r FROM t WHERE id IS NOT NULL AND {rows} GROUP BY id HAVING count(*) > 1"  # noqa: S608 - own text
+        [(first,)] = connection.execute(f"SELECT arg_min(id, r) FROM ({twice})").fetchall()  # noqa: S608 - own text
         places = _first_rows(connection, loaded, f"id = {cells.literal(first)} AND {rows}")
         problems.append(f"id column {column!r} has {extra} duplicates, first in {places}; ids must be unique")
     return problems
@@ -248,17 +249,22 @@ def code_counts(connection: tables.Connection) -> dict[int, tuple[int, int]]:
     return {code: (rows, labelled) for code, rows, labelled in found}
 
 
-def place_rows(connection: tables.Connection, placement: assignment.Placement, condition: str, numbered: bool) -> None:
-    """Make table `place` (r: rowid, m: model, n: position within the model if `numbered`) out of `t`."""
+def place_rows(connection: tables.Connection, placement: assignment.Placement, bucket: str, numbered: bool) -> None:
+    """Make table `place` (r: rowid, m: model, b: what `bucket` computes of it) of the rows of `t` that have a label.
+
+    With `numbered` it has also n, the position within the model, for `bucket` to use.
+    """
     taken = {code: model for code, model in placement.models.items() if model is not None}
     connection.execute("CREATE TABLE codes (code BIGINT, m INTEGER)")
     connection.execute(
         "INSERT INTO codes SELECT unnest(?::BIGINT[]), unnest(?::INTEGER[])", [list(taken), list(taken.values())]
     )
-    number = ", row_number() OVER (PARTITION BY m ORDER BY t.rowid) AS n" if numbered else ""
-    connection.execute(
-        f"CREATE TABLE place AS SELECT t.rowid AS r, m{number} FROM t JOIN codes USING (code) WHERE {condition}"  # noqa: S608 - own text
-    )
+    labelled = "FROM t JOIN codes USING (code) WHERE label IS NOT NULL"
+    rows = f"SELECT t.rowid AS r, m, {bucket} AS b {labelled}"
+    if numbered:
+        number = f"SELECT t.rowid AS r, m, row_number() OVER (PARTITION BY m ORDER BY t.rowid) AS n {labelled}"
+        rows = f"SELECT r, m, n, {bucket} AS b FROM ({number}) p"  # noqa: S608 - own text
+    connection.execute(f"CREATE TABLE place AS {rows}")
 
 
 def missing_columns(files: Sequence[RawFile], wanted: Sequence[tuple[str, str]]) -> list[str]:

@@ -6,15 +6,15 @@ The flow is `prepare`, top to bottom. Every row keeps its position over all file
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from steps import assignment, chunk, contract, job, loading, problem, tables
+from steps import assignment, chunk, contract, job, loading, problem, routing, tables
 from steps.assignment import Placement, Rule
 from steps.isolation import Owners, Scope
 from steps.loading import Layout, Loaded, Misfits
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Data:
-    """The rows to predict in the database: typed and assigned.
+    """The rows to predict in the database: typed and assigned; `sizes` are the rows of each model.
 
     `failed` are the models left out, with why; `waiting` are their rows, None where these cannot be counted.
     """
@@ -59,6 +59,7 @@ class Data:
     schema: Schema
     loaded: Loaded
     placement: Placement
+    sizes: Mapping[int, int]
     id_type: str
     failed: Mapping[int, str]
     waiting: Mapping[int, int | None]
@@ -99,10 +100,10 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     codes = owners.by_model(counts)
     ids = partial(loading.blame_ids, connection, loaded, settings.id, codes)
     scope.settle(problems + loading.say_misfits(misfits), lambda: _blame(misfits, codes, ids()))
-    loading.place_rows(connection, _without_lost(placement, scope), "true", numbered=False)
     waiting = _count_waiting(loaded, _lost_codes(owners.by_model(everything), placement, scope), everything, scope)
-    id_type = loading.id_type(connection, kept)
-    return Data(settings, trained, loaded, placement, id_type, scope.failed, waiting)
+    placed, id_type = _without_lost(placement, scope), loading.id_type(connection, kept)
+    sizes = routing.sizes(counts, placed.models)
+    return Data(settings, trained, loaded, placed, sizes, id_type, scope.failed, waiting)
 
 
 def _blame(
@@ -146,40 +147,58 @@ def _count_waiting(
 
 
 def _write_models(connection: tables.Connection, data: Data) -> None:
-    written = set()
-    for model, found in groupby(_stream(connection, data), key=lambda item: item[0]):
-        _write_model(data, model, (table for _, table in found))
-        written.add(model)
-    for model in range(len(data.settings.rules)):
-        if model not in written:
-            _write_model(data, model, iter(()))
+    opened = set()
+    with ThreadPoolExecutor(tables.threads()) as threads:
+
+        def open_folder(model: int) -> _Folder:
+            opened.add(model)
+            return _Folder(data, model, threads)
+
+        for group in routing.groups(data.sizes, routing.most_waiting(tables.memory(), len(data.schema.columns))):
+            routing.distribute(_stream(connection, data), group, None, open_folder)
+        for model in range(len(data.settings.rules)):
+            if model not in opened:
+                open_folder(model).finish()
 
 
-def _stream(connection: tables.Connection, data: Data) -> Iterator[tuple[int, pa.Table]]:
+def _stream(connection: tables.Connection, data: Data) -> Iterator[routing.Batch]:
+    """Yield all rows in file order, with the model of each; the first column is their position over all files."""
     columns = [f"t.c{n}" for n in range(len(data.schema.columns))]
-    chosen = ", ".join(["p.m", "p.r", loading.id_expression(data.id_type), *columns])
-    rows = f"SELECT {chosen} FROM t JOIN place p ON t.rowid = p.r ORDER BY p.m, p.r"  # noqa: S608 - own names
-    return chunk.cut(connection.sql(rows).to_arrow_reader(chunk.ROWS))
+    chosen = ", ".join(["t.code", "t.rowid", loading.id_expression(data.id_type), *columns])
+    lookup = routing.Lookup(data.placement.models)
+    for batch in connection.sql(f"SELECT {chosen} FROM t").to_arrow_reader(chunk.ROWS):  # noqa: S608 - own names
+        yield lookup.models(batch.column(0).to_numpy()), batch.remove_column(0)
 
 
-def _write_model(data: Data, model: int, found: Iterator[pa.Table]) -> None:
-    """Write part, profile and last the status of one model."""
-    folder = contract.output_dir(contract.OUT_PREDICT) / data.settings.rules[model].slug
-    ids = [pa.field(contract.ROW, pa.int64()), chunk.field(data.settings.id, data.id_type)]
-    layout = pa.schema([*ids, *chunk.fields(data.schema.columns)])
-    profile = Profile(data.schema.columns)
-    with chunk.PartWriter(folder, (contract.PREDICT_DIR,), layout) as parts:
-        for table in found:
-            rows = table.drop_columns([chunk.MODEL]).rename_columns(layout.names).cast(layout)
-            profile.add(rows)
-            parts.write(contract.PREDICT_DIR, rows)
-    count = parts.rows[contract.PREDICT_DIR]
-    job.write_json(folder / contract.PROFILE_FILE, {"rows": count, "columns": profile.columns_json()})
-    status: dict[str, Any] = {"status": contract.PREPARED, "rows": count, "reason": None}
-    if model in data.failed:
-        told = {"reason": data.failed[model], "rows_waiting": data.waiting[model]}
-        status = {**status, "status": contract.FAILED, **told}
-    job.write_json(folder / contract.STATUS_FILE, status)
+class _Folder:
+    """One model's folder: part, profile and last the status."""
+
+    def __init__(self, data: Data, model: int, threads: Executor) -> None:
+        self._data, self._model = data, model
+        ids = [pa.field(contract.ROW, pa.int64()), chunk.field(data.settings.id, data.id_type)]
+        self._layout = pa.schema([*ids, *chunk.fields(data.schema.columns)])
+        self._path = contract.output_dir(contract.OUT_PREDICT) / data.settings.rules[model].slug
+        self._profile = Profile(data.schema.columns)
+        self._profiling = chunk.Line(threads)
+        self._parts = chunk.PartWriter(self._path, (contract.PREDICT_DIR,), self._layout, threads)
+
+    def add(self, rows: pa.Table) -> None:
+        """Write a chunk of rows."""
+        rows = rows.rename_columns(self._layout.names).cast(self._layout)
+        self._profiling.submit(partial(self._profile.add, rows))
+        self._parts.write(contract.PREDICT_DIR, rows)
+
+    def finish(self) -> None:
+        """Close the part and write what describes it."""
+        self._profiling.wait()
+        self._parts.close()
+        data, rows = self._data, self._parts.rows[contract.PREDICT_DIR]
+        job.write_json(self._path / contract.PROFILE_FILE, {"rows": rows, "columns": self._profile.columns_json()})
+        status: dict[str, Any] = {"status": contract.PREPARED, "rows": rows, "reason": None}
+        if self._model in data.failed:
+            told = {"reason": data.failed[self._model], "rows_waiting": data.waiting[self._model]}
+            status = {**status, "status": contract.FAILED, **told}
+        job.write_json(self._path / contract.STATUS_FILE, status)
 
 
 def _write_summary(data: Data, source: Source) -> None:

@@ -6,14 +6,17 @@ The flow is `prepare`, top to bottom. Nothing is written before all checks have 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from steps import assignment, chunk, contract, holdout, intake, job, loading, schema, tables
+from steps import assignment, chunk, contract, holdout, intake, job, loading, routing, schema, tables
 from steps.assignment import Placement, Plan, Rule
 from steps.intake import Settings, Typing
 from steps.isolation import Owners, Scope
@@ -44,6 +47,17 @@ class Data:
     id_type: str | None
     failed: Mapping[int, str]
 
+    @property
+    def pooled(self) -> int | None:
+        """Return the model that takes all rows, if there is one that has not failed."""
+        return next((n for n, rule in enumerate(self.settings.rules) if rule.pooled and n not in self.failed), None)
+
+    def sizes(self) -> dict[int, int]:
+        """Return how many rows with a label each model has; the pooled one's are all of them."""
+        labelled = {code: filled for code, (_, filled) in self.counts.items()}
+        found = routing.sizes(labelled, self.placement.models)
+        return found if self.pooled is None else {**found, self.pooled: sum(found.values())}
+
     def dropped(self, model: int | None) -> int:
         """Return how many rows without a label a model's rows had; None: all rows."""
         codes = self.placement.models
@@ -57,8 +71,7 @@ def prepare(settings: Settings, source: Source, scratch: Path, scope: Scope) -> 
         plan = assignment.make_plan(settings.rules, source.files)
         typing, loaded = intake.load(connection, settings, source.files, plan, scope)
         data = _place(connection, settings, Read(typing, loaded, plan), scope)
-        _split(connection, settings, data.id_type is not None)
-        trained = _write_models(connection, data)
+        trained = _write_models(connection, data, _hold_out(connection, data))
     _write_summaries(data, source, trained)
 
 
@@ -74,7 +87,6 @@ def _place(connection: tables.Connection, settings: Settings, read: Read, scope:
     problems += loading.check_ids(connection, loaded, settings.id, rows) if has_id else []
     problems += _check_null_labels(settings, counts)
     scope.settle(problems, lambda: _blame(connection, settings, loaded, owners.by_model(counts)) if has_id else {})
-    loading.place_rows(connection, placement, "t.label IS NOT NULL", numbered=not has_id)
     id_type = loading.id_type(connection, rows) if has_id else None
     return Data(settings, read.typing, loaded, placement, counts, id_type, scope.failed)
 
@@ -96,65 +108,98 @@ def _check_null_labels(settings: Settings, counts: Mapping[int, tuple[int, int]]
     return []
 
 
-def _split(connection: tables.Connection, settings: Settings, has_id: bool) -> None:
-    """Make table `split`: each placed row with its model and whether it is held out."""
+def _hold_out(connection: tables.Connection, data: Data) -> npt.NDArray[np.bool_]:
+    """Return for each row of `t` whether it is held out; make the table `place` for it."""
+    settings = data.settings
+    key = holdout.ID_KEY if data.id_type else holdout.POSITION_KEY
+    is_random = settings.holdout.method == holdout.RANDOM
+    bucket = holdout.bucket(settings.holdout, key) if is_random else "NULL"
+    loading.place_rows(connection, data.placement, bucket, numbered=is_random and not data.id_type)
     rows = connection.execute("SELECT m, count(*) FROM place GROUP BY m ORDER BY m").fetchall()
     sizes = [holdout.size(count, settings.holdout.fraction) for _, count in rows]
     connection.execute("CREATE TABLE sizes (m INTEGER, k BIGINT)")
     connection.execute(
         "INSERT INTO sizes SELECT unnest(?::INTEGER[]), unnest(?::BIGINT[])", [[m for m, _ in rows], sizes]
     )
-    connection.execute(holdout.statement(settings.holdout, has_id))
+    connection.execute(holdout.statement(settings.holdout, key))
+    held = np.zeros(data.loaded.total, np.bool_)
+    for batch in connection.sql("SELECT r FROM held").to_arrow_reader(chunk.ROWS):
+        held[batch.column(0).to_numpy()] = True
+    return held
 
 
-def _write_models(connection: tables.Connection, data: Data) -> dict[str, bool]:
+def _write_models(connection: tables.Connection, data: Data, held: npt.NDArray[np.bool_]) -> dict[str, bool]:
     """Write every model's folder; return by slug whether it has rows to train on, be they unusable."""
-    rules = data.settings.rules
-    trained = {}
-    for model, tables_of_model in groupby(_stream(connection, data), key=lambda item: item[0]):
-        trained[model] = _write_model(data, model, (table for _, table in tables_of_model)) > 0
-    for model in range(len(rules)):
-        if model not in trained:
-            trained[model] = _write_model(data, model, iter(())) > 0 or model in data.failed
-    return {rules[model].slug: has_rows for model, has_rows in sorted(trained.items())}
+    rules, sizes = data.settings.rules, data.sizes()
+    folders: dict[int, _Folder] = {}
+    with ThreadPoolExecutor(tables.threads()) as threads:
+
+        def open_folder(model: int) -> _Folder:
+            return folders.setdefault(model, _Folder(data, model, threads))
+
+        for group in routing.groups(sizes, routing.most_waiting(tables.memory(), len(data.typing.columns))):
+            routing.distribute(_stream(connection, data, held), group, data.pooled, open_folder)
+        for model in range(len(rules)):
+            if model not in folders:
+                open_folder(model).finish()
+    return {rule.slug: folders[n].has_rows_to_train or n in data.failed for n, rule in enumerate(rules)}
 
 
-def _stream(connection: tables.Connection, data: Data) -> Iterator[tuple[int, pa.Table]]:
-    """Yield each model's rows in file order; the pooled model's, which are all of them, last."""
-    pooled = next((n for n, rule in enumerate(data.settings.rules) if rule.pooled and n not in data.failed), -1)
+def _stream(connection: tables.Connection, data: Data, held: npt.NDArray[np.bool_]) -> Iterator[routing.Batch]:
+    """Yield all rows in file order, with the model of each; the first column tells which are held out."""
     ids = [loading.id_expression(data.id_type)] if data.id_type else []
-    chosen = ", ".join(["s.h", *ids, "t.label", *(f"t.c{n}" for n in data.typing.positions)])
-    source = "FROM t JOIN split s ON t.rowid = s.r"
-    own = f"SELECT s.m, {chosen} {source} WHERE s.m <> {pooled} ORDER BY s.m, s.r"
-    yield from chunk.cut(connection.sql(own).to_arrow_reader(chunk.ROWS))
-    if pooled >= 0:
-        everything = f"SELECT {pooled}::INTEGER AS m, {chosen} {source} ORDER BY s.r"
-        yield from chunk.cut(connection.sql(everything).to_arrow_reader(chunk.ROWS))
+    chosen = ", ".join(["t.code", *ids, "t.label", *(f"t.c{n}" for n in data.typing.positions)])
+    lookup, position = routing.Lookup(data.placement.models), 0
+    for batch in connection.sql(f"SELECT {chosen} FROM t").to_arrow_reader(chunk.ROWS):  # noqa: S608 - own names
+        models = lookup.models(batch.column(0).to_numpy())
+        models[batch.column(1 + len(ids)).is_null().to_numpy(False)] = routing.NOBODY
+        flags = pa.array(held[position : position + batch.num_rows])
+        position += batch.num_rows
+        yield models, batch.set_column(0, "h", flags)
 
 
-def _write_model(data: Data, model: int, found: Iterator[pa.Table]) -> int:
-    """Write parts, schema, profile and last the status of one model; return its rows."""
-    settings, typing, rule = data.settings, data.typing, data.settings.rules[model]
-    folder = contract.output_dir(contract.OUT_TRAIN) / rule.slug
-    ids = [chunk.field(settings.id, data.id_type)] if data.id_type else []
-    layout = pa.schema([*ids, chunk.field(settings.label, schema.NUMBER), *chunk.fields(typing.columns)])
-    profile = Profile(typing.columns, settings.label)
-    with chunk.PartWriter(folder, (contract.TRAIN_DIR, contract.HOLDOUT_DIR), layout) as parts:
-        for table in found:
-            held = table.column(chunk.HELD_OUT).to_numpy()
-            rows = table.drop_columns([chunk.MODEL, chunk.HELD_OUT]).rename_columns(layout.names).cast(layout)
-            profile.add(rows)
-            parts.write(contract.TRAIN_DIR, rows.filter(pa.array(~held)))
-            parts.write(contract.HOLDOUT_DIR, rows.filter(pa.array(held)))
-    train, held_out = parts.rows[contract.TRAIN_DIR], parts.rows[contract.HOLDOUT_DIR]
-    sizes = {"rows": train + held_out, "train_rows": train, "holdout_rows": held_out}
-    job.write_json(folder / contract.SCHEMA_FILE, _model_schema(data, rule, profile).to_json())
-    job.write_json(
-        folder / contract.PROFILE_FILE, {**sizes, "label": profile.label_json(), "columns": profile.columns_json()}
-    )
-    status = _status(sizes, data.dropped(None if rule.pooled else model), data.failed.get(model))
-    job.write_json(folder / contract.STATUS_FILE, status)
-    return train
+class _Folder:
+    """One model's folder: parts, schema, profile and last the status."""
+
+    def __init__(self, data: Data, model: int, threads: Executor) -> None:
+        self._data, self._model = data, model
+        settings, typing, rule = data.settings, data.typing, data.settings.rules[model]
+        ids = [chunk.field(settings.id, data.id_type)] if data.id_type else []
+        self._layout = pa.schema([*ids, chunk.field(settings.label, schema.NUMBER), *chunk.fields(typing.columns)])
+        self._path = contract.output_dir(contract.OUT_TRAIN) / rule.slug
+        self._profile = Profile(typing.columns, settings.label)
+        self._profiling = chunk.Line(threads)
+        parts = (contract.TRAIN_DIR, contract.HOLDOUT_DIR)
+        self._parts = chunk.PartWriter(self._path, parts, self._layout, threads)
+
+    @property
+    def has_rows_to_train(self) -> bool:
+        """Tell whether any row is there to train on."""
+        return self._parts.rows[contract.TRAIN_DIR] > 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Write a chunk of rows, whose first column tells which are held out."""
+        held = rows.column(0).to_numpy()
+        rows = rows.remove_column(0).rename_columns(self._layout.names).cast(self._layout)
+        self._profiling.submit(partial(self._profile.add, rows))
+        self._parts.write(contract.TRAIN_DIR, rows, ~held)
+        self._parts.write(contract.HOLDOUT_DIR, rows, held)
+
+    def finish(self) -> None:
+        """Close the parts and write what describes them."""
+        self._profiling.wait()
+        self._parts.close()
+        data, model, profile = self._data, self._model, self._profile
+        rule = data.settings.rules[model]
+        train, held = self._parts.rows[contract.TRAIN_DIR], self._parts.rows[contract.HOLDOUT_DIR]
+        sizes = {"rows": train + held, "train_rows": train, "holdout_rows": held}
+        job.write_json(self._path / contract.SCHEMA_FILE, _model_schema(data, rule, profile).to_json())
+        job.write_json(
+            self._path / contract.PROFILE_FILE,
+            {**sizes, "label": profile.label_json(), "columns": profile.columns_json()},
+        )
+        status = _status(sizes, data.dropped(None if rule.pooled else model), data.failed.get(model))
+        job.write_json(self._path / contract.STATUS_FILE, status)
 
 
 def _model_schema(data: Data, rule: Rule, profile: Profile) -> ModelSchema:

@@ -34,6 +34,7 @@ _NOT_WRITTEN = "Could not write"
 """How DuckDB begins to say that it cannot spill; it has no error of its own for that."""
 
 MEMORY_VARIABLE = "PREPARE_MEMORY_LIMIT"
+_SHIFTS = {"K": 10, "M": 20, "G": 30}
 MEMORY_LIMIT = 4 << 30
 MEMORY_SHARE = 0.6
 """Share of the machine's memory that DuckDB may use; above it, and above MEMORY_LIMIT, it spills to disk."""
@@ -46,8 +47,8 @@ def connect(scratch: Path, environment: Mapping[str, str] = os.environ) -> Itera
     connection = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": environment.get(MEMORY_VARIABLE) or f"{_memory() // 2**20}MiB",
-            "threads": _threads(environment),
+            "memory_limit": f"{memory(environment) // 2**20}MiB",
+            "threads": threads(environment),
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
             "preserve_insertion_order": "true",
@@ -63,14 +64,22 @@ def connect(scratch: Path, environment: Mapping[str, str] = os.environ) -> Itera
         connection.close()
 
 
-def _threads(environment: Mapping[str, str]) -> int:
+def threads(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many threads the step may use."""
     for name in ("CORES", "OMP_NUM_THREADS"):
         if environment.get(name, "").isdigit():
             return max(1, int(environment[name]))
     return os.cpu_count() or 1
 
 
-def _memory() -> int:
+def memory(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many bytes of memory the database may take; raise StepError for a limit that is no size."""
+    given = environment.get(MEMORY_VARIABLE)
+    if given:
+        found = re.fullmatch(r"(\d+)(K|M|G)i?B", given)
+        if not found:
+            raise StepError(f"{MEMORY_VARIABLE} is {given!r}, expected a size such as 500MB or 2GB")
+        return int(found.group(1)) << _SHIFTS[found.group(2)]
     offered = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
         if path.is_file() and (limit := path.read_text(encoding="ascii").strip()).isdigit():

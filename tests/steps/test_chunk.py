@@ -1,36 +1,54 @@
 from __future__ import annotations
 
-from itertools import groupby
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
 from steps import chunk
 
-
-@given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 7), st.integers(1, 9))
-@settings(max_examples=60, deadline=None)
-def test_chunks_hold_every_row_once_and_their_size_does_not_depend_on_the_batches(models, batch_rows, chunk_rows):
-    models = sorted(models)
-    whole = pa.table({"m": pa.array(models, pa.int32()), "r": list(range(len(models)))})
-
-    found = list(chunk.cut(whole.to_batches(batch_rows), chunk_rows))
-
-    assert [row for _, table in found for row in table.column("r").to_pylist()] == list(range(len(models)))
-    assert all(set(table.column("m").to_pylist()) == {model} for model, table in found)
-    for _, of_model in groupby(found, key=lambda item: item[0]):
-        sizes = [table.num_rows for _, table in of_model]
-        assert all(size == chunk_rows for size in sizes[:-1])
-        assert 0 < sizes[-1] <= chunk_rows
+LAYOUT = pa.schema([chunk.field("a", "text"), chunk.field("b", "number")])
 
 
 def test_parts_without_rows_are_written_with_their_columns(tmp_path):
     layout = pa.schema([chunk.field("a", "text"), chunk.field("b", "datetime")])
 
-    with chunk.PartWriter(tmp_path, ("train", "holdout"), layout) as parts:
+    with ThreadPoolExecutor(1) as threads:
+        parts = chunk.PartWriter(tmp_path, ("train", "holdout"), layout, threads)
         parts.write("train", layout.empty_table())
+        parts.close()
 
     assert parts.rows == {"train": 0, "holdout": 0}
     assert pq.read_table(tmp_path / "holdout" / chunk.PART_FILE).schema == layout
+
+
+def test_chosen_rows_are_written_in_order_and_their_texts_as_a_dictionary(tmp_path):
+    rows = pa.table({"a": ["x", "y"] * 500, "b": np.arange(1000.0)}, LAYOUT)
+    even = np.arange(1000) % 2 == 0
+
+    with ThreadPoolExecutor(2) as threads:
+        parts = chunk.PartWriter(tmp_path, ("train", "holdout"), LAYOUT, threads)
+        for _ in range(2):
+            parts.write("train", rows, even)
+            parts.write("holdout", rows, ~even)
+        parts.close()
+
+    assert parts.rows == {"train": 1000, "holdout": 1000}
+    assert pq.read_table(tmp_path / "train" / chunk.PART_FILE) == pa.concat_tables([rows.filter(pa.array(even))] * 2)
+    metadata = pq.read_metadata(tmp_path / "train" / chunk.PART_FILE)
+    assert metadata.num_row_groups == 2
+    assert metadata.row_group(0).column(0).has_dictionary_page
+
+
+def test_what_goes_wrong_while_a_part_is_written_is_raised():
+    def fail():
+        raise OSError("no room")
+
+    with ThreadPoolExecutor(1) as threads:
+        line = chunk.Line(threads)
+        line.submit(fail)
+        with pytest.raises(OSError, match="no room"):
+            line.submit(fail)
+        line.wait()

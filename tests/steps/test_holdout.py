@@ -16,19 +16,24 @@ def connection(tmp_path_factory):
 
 def split(connection, rows, how, has_id=True):
     """Split rows of (model, id, part); return [(model, part, held out)] in their order."""
-    for name in ("t", "place", "sizes", "split"):
+    for name in ("t", "place", "sizes", "held"):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     connection.execute("CREATE TABLE t (id VARCHAR, part VARCHAR, m INTEGER)")
     connection.executemany("INSERT INTO t VALUES (?, ?, ?)", [(key, part, m) for m, key, part in rows])
+    key = holdout.ID_KEY if has_id else holdout.POSITION_KEY
+    number = "row_number() OVER (PARTITION BY m ORDER BY rowid) AS n"
     connection.execute(
-        "CREATE TABLE place AS SELECT rowid AS r, m, row_number() OVER (PARTITION BY m ORDER BY rowid) n FROM t"
+        f"CREATE TABLE place AS SELECT p.r, p.m, p.n, {holdout.bucket(how, key)} AS b "
+        f"FROM (SELECT rowid AS r, m, {number} FROM t) p JOIN t ON t.rowid = p.r"
     )
     connection.execute("CREATE TABLE sizes (m INTEGER, k BIGINT)")
     for m in {m for m, _, _ in rows}:
         count = sum(1 for row in rows if row[0] == m)
         connection.execute("INSERT INTO sizes VALUES (?, ?)", [m, holdout.size(count, how.fraction)])
-    connection.execute(holdout.statement(how, has_id))
-    return connection.execute("SELECT s.m, t.part, s.h FROM split s JOIN t ON t.rowid = s.r ORDER BY s.r").fetchall()
+    connection.execute(holdout.statement(how, key))
+    return connection.execute(
+        "SELECT t.m, t.part, h.r IS NOT NULL FROM t LEFT JOIN held h ON t.rowid = h.r ORDER BY t.rowid"
+    ).fetchall()
 
 
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.none() | st.sampled_from("abc")), min_size=1, max_size=25)

@@ -27,6 +27,16 @@ def test_memory_threads_and_spilling_come_from_the_environment(tmp_path):
     assert folder == str(tmp_path / "scratch")
 
 
+@pytest.mark.parametrize(("given", "expected"), [("500MB", 500 << 20), ("2GiB", 2 << 30), ("64KB", 64 << 10)])
+def test_the_memory_limit_may_be_given(given, expected):
+    assert tables.memory({"PREPARE_MEMORY_LIMIT": given}) == expected
+
+
+def test_a_memory_limit_that_is_no_size_is_refused():
+    with pytest.raises(StepError, match="'half', expected a size such as 500MB"):
+        tables.memory({"PREPARE_MEMORY_LIMIT": "half"})
+
+
 def test_rows_keep_the_order_of_the_file(tmp_path):
     file = opened(tmp_path, b"n\n" + b"".join(b"%d\n" % n for n in range(300_000)))
 
