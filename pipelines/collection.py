@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ENTRY, EXECUTION, DATA, CODE, SETTINGS = "cache entry", "execution", "data", "code", "settings"
-MANIFEST, OUTBOX, DEBUG, TRASH = "manifest", "outbox", "debug", "trash"
-KINDS = (ENTRY, EXECUTION, DATA, CODE, SETTINGS, MANIFEST, OUTBOX, DEBUG, TRASH)
+MANIFEST, MEMO, OUTBOX, DEBUG, TRASH = "manifest", "memo", "outbox", "debug", "trash"
+KINDS = (ENTRY, EXECUTION, DATA, CODE, SETTINGS, MANIFEST, MEMO, OUTBOX, DEBUG, TRASH)
 """In the order in which they are removed: nothing is found any more before what it needs goes."""
 SUCCEEDED = "Succeeded"
 
@@ -38,8 +38,9 @@ class Held:
 class Item:
     """Something that may be removed.
 
-    `owner` is the execution it belongs to, `name` what definitions call it; an entry's outputs lie with the executions
-    of `uses`, and `fault` says why it is of no use. `links` are its files: inode, size and number of links.
+    `owner` is the execution it belongs to, `name` what an execution that needs it holds. An entry's outputs lie with
+    the executions of `uses`, and `fault` says why it is of no use. `links` are its files: inode, size and number of
+    links.
     """
 
     kind: str
@@ -144,6 +145,8 @@ def _why(item: Item, kept: Group[str], named: Group[str] | None) -> str:
     if item.kind == ENTRY:
         lost = sorted(item.uses - set(kept))
         return item.fault or (f"outputs of execution {lost[0]} go" if lost else "")
+    if item.fault:
+        return item.fault
     if item.owner:
         return "" if item.owner in kept else "no kept execution needs it"
     return "" if named is None or item.name in named else "no kept definition names it"

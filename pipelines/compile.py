@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,12 @@ from pipelines import sdk, terminal
 from pipelines.options import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
+    from pipelines.blueprint import Blueprint
     from pipelines.bundles import Bundle
-    from pipelines.models import ModelSpec
-    from pipelines.parts import Blueprint
+    from pipelines.models import Census, ModelSpec
     from pipelines.settings import Settings
+
+    Count = Callable[[Settings, Path], Census]
 
 ROOT = Path(__file__).resolve().parent.parent
 NULL_IS_ABSENT = ("PipelineExperimentConfig", "MlflowConfig")
@@ -49,24 +51,38 @@ def compile_pipeline(settings: Settings, models: tuple[ModelSpec, ...], *, local
     Raises:
         DefinitionError: a service limit or a mistake, every one with the setting to change.
     """
+    blueprint, bundles = draw(settings, models)
+    text, warnings = compile_blueprint(blueprint, local=local)
+    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, warnings)
+
+
+def compile_blueprint(blueprint: Blueprint, *, local: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the compiled definition of a blueprint and the warnings about it; this is what the SDK is needed for.
+
+    Raises:
+        DefinitionError: as `compile_pipeline`.
+    """
     from pipelines import limits
     from pipelines.errors import DefinitionError
 
-    blueprint, bundles = draw(settings, models)
     definition = _definition(blueprint)
     problems, warnings = limits.check(definition), list[str]()
     text = canonical(definition)
-    of_the_account = [*limits.check_ceiling(definition, settings.step_ceiling), *limits.check_size(text)]
+    of_the_account = [
+        *limits.check_ceiling(definition, blueprint.settings.step_ceiling),
+        *limits.check_size(text),
+    ]
     (warnings if local else problems).extend(of_the_account)
     if problems:
         raise DefinitionError(*problems)
-    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, tuple(warnings))
+    return text, tuple(warnings)
 
 
 def draw(settings: Settings, models: tuple[ModelSpec, ...]) -> tuple[Blueprint, tuple[Bundle, ...]]:
     """Return the blueprint of a pipeline and the bundles whose addresses it holds."""
     from pipelines import bundles, slices
     from pipelines.account import resolve_account
+    from pipelines.blueprint import Blueprint
     from steps import contract
 
     account = resolve_account(settings)
@@ -76,8 +92,6 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...]) -> tuple[Blueprint, 
         kind: bundles.settings_bundle(kind, contract.to_json(content), prefix, contract.SETTINGS_FILE)
         for kind, content in slices.slices(settings, models, account.bucket).items()
     }
-    with sdk.without_account(account.region):
-        from pipelines.parts import Blueprint
     uris = ({k: b.uri for k, b in code.items()}, {k: b.uri for k, b in parts.items()})
     return Blueprint(settings, models, account, *uris), (*code.values(), *parts.values())
 
@@ -170,16 +184,20 @@ def _write_lock(config: Settings, arguments: argparse.Namespace) -> None:
     print(f"wrote {path}; commit it", file=sys.stderr)  # noqa: T201
 
 
-def choose(config: Settings, path: Path, raw: str | None, *, frozen: bool) -> tuple[ModelSpec, ...]:
+def choose(
+    config: Settings, path: Path, raw: str | None, *, frozen: bool, count: Count | None = None
+) -> tuple[ModelSpec, ...]:
     """Return the models of a definition: discovered in `raw` where given, else listed, else from the lock file.
 
-    `frozen` asks for the form of a definition that outlives this data: it always has a pooled model.
+    `frozen` asks for the form of a definition that outlives this data: it always has a pooled model. `count` counts
+    the segments in `raw` where it need not be read for that.
     """
     from pipelines import discovery, models
     from pipelines.settings import Segments
 
     if raw:
-        return models.choose_models(config, discovery.count_segments(config, Path(raw)), always_pooled=frozen)
+        census = (count or discovery.count_segments)(config, Path(raw))
+        return models.choose_models(config, census, always_pooled=frozen)
     if isinstance(config.models, Segments):
         return models.read_lock(config, models.lock_path(path, config.pipeline.name))
     return models.choose_models(config, None, always_pooled=frozen)

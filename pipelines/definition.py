@@ -29,10 +29,10 @@ from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from pipelines import slices
+from pipelines.blueprint import Blueprint
 from pipelines.models import ModelSpec
 from pipelines.parts import (
     Bench,
-    Blueprint,
     Job,
     Value,
     cached,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from pipelines import slices
 from pipelines.errors import DataError
@@ -26,11 +27,16 @@ def count_segments(settings: Settings, raw: Path) -> Census:
     Raises:
         DataError: the folder is missing, or its files cannot be read as the settings promise.
     """
+    return Census.from_json(read_counts(settings, raw))
+
+
+def read_counts(settings: Settings, raw: Path) -> dict[str, Any]:
+    """Return what `steps.segments` prints; errors as of `count_segments`."""
     if not raw.is_dir():
         raise DataError(f"{raw}: no such raw folder; give the folder with the raw files with --raw")
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
-        request.write_text(contract.to_json(_request(settings)), encoding="utf-8")
+        request.write_text(contract.to_json(make_request(settings)), encoding="utf-8")
         command = [
             sys.executable,
             "-m",
@@ -45,10 +51,12 @@ def count_segments(settings: Settings, raw: Path) -> Census:
         raise DataError(*done.stderr.strip().splitlines())
     if done.returncode:
         raise RuntimeError(f"steps.segments ended with {done.returncode}:\n{done.stderr}")
-    return Census.from_json(json.loads(done.stdout))
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
-def _request(settings: Settings) -> dict[str, object]:
+def make_request(settings: Settings) -> dict[str, object]:
+    """Return the part of the settings that the counts depend on, as `steps.segments` reads it."""
     data = settings.data
     return {
         "glob_train": list(data.train),

@@ -11,9 +11,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.collection import ENTRY, TRASH, Removal
+from pipelines.collection import ENTRY, MEMO, TRASH, Removal
 from pipelines.errors import WorkspaceError
 from pipelines.inventory import DEBUG_DIR, EXECUTIONS_DIR, OUTBOX_DIR, TRASH_DIR
+from pipelines.memo import MEMO_DIR
 from steps import contract
 
 _FOLDERS = (EXECUTIONS_DIR, OUTBOX_DIR, DEBUG_DIR, TRASH_DIR, "cache")
@@ -43,7 +44,7 @@ def dispose(removals: Iterable[Removal], root: Path) -> None:
 
 def _take_away(removal: Removal, trash: Path) -> None:
     path = removal.item.path
-    if removal.item.kind == ENTRY:
+    if removal.item.kind in (ENTRY, MEMO):
         path.unlink(missing_ok=True)
     elif removal.item.kind != TRASH:
         trash.mkdir(exist_ok=True)
@@ -53,8 +54,9 @@ def _take_away(removal: Removal, trash: Path) -> None:
 def _check(path: Path, root: Path) -> None:
     parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
     own = len(parts) == 2 and parts[0] in _FOLDERS
+    memo = len(parts) == 4 and parts[:2] == ("cache", MEMO_DIR)
     below = len(parts) > 4 and parts[0] == "s3" and parts[3] in _BELOW_PREFIX
-    if not (own or below):
+    if not (own or memo or below):
         raise WorkspaceError(f"{path}: nothing may be removed there; this is a mistake of --gc, nothing was removed")
 
 

@@ -13,26 +13,34 @@ from pipelines.bundles import Bundle
 from pipelines.errors import DefinitionError, SettingsError
 from pipelines.local import document
 from pipelines.local.step import Definition
+from pipelines.recall import Recall
 from pipelines.settings import Settings
 from steps import contract
 
 
 def choose_definition(
-    config: Settings, path: Path, folder: Path, file: Path | None
+    config: Settings, path: Path, folder: Path, file: Path | None, recall: Recall
 ) -> tuple[Definition, tuple[Bundle, ...]]:
     """Return the definition to execute, compiled or from a file, and the bundles it may refer to.
+
+    Args:
+        config: the configuration.
+        path: its file, beside which the lock file lies.
+        folder: the raw folder.
+        file: a definition that was compiled before.
+        recall: what the workspace knows already.
 
     Raises:
         PipelineError: it cannot be compiled or read, or does not fit this config and code.
     """
     given = None if file is None else _read_definition(file)
-    chosen = compiling.choose(config, path, str(folder), frozen=False)
+    chosen = compiling.choose(config, path, str(folder), frozen=False, count=recall.count_segments)
     if file is None or given is None:
-        compiled = compiling.compile_pipeline(config, chosen, local=True)
+        compiled = recall.compile_pipeline(config, chosen)
         for warning in compiled.warnings:
             print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
         return document.parse(compiled.text), compiled.bundles
-    bundles = _all_bundles(config, path, folder, chosen)
+    bundles = _all_bundles(config, path, folder, chosen, recall)
     _check_bundles(given, bundles, file)
     return given, bundles
 
@@ -64,10 +72,10 @@ def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Pa
 
 
 def _all_bundles(
-    config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...]
+    config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...], recall: Recall
 ) -> tuple[Bundle, ...]:
     """Return the bundles of every form in which this config compiles: with these data, frozen, and as locked."""
-    forms = {chosen, compiling.choose(config, path, str(folder), frozen=True)}
+    forms = {chosen, compiling.choose(config, path, str(folder), frozen=True, count=recall.count_segments)}
     with contextlib.suppress(SettingsError):
         forms.add(compiling.choose(config, path, None, frozen=True))
     return tuple(bundle for form in forms for bundle in compiling.draw(config, form)[1])

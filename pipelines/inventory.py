@@ -5,6 +5,7 @@ An I/O seam that reads and changes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from pipelines.collection import (
     ENTRY,
     EXECUTION,
     MANIFEST,
+    MEMO,
     OUTBOX,
     SETTINGS,
     TRASH,
@@ -32,6 +34,7 @@ from pipelines.local import history
 from pipelines.local.cache import read_entry
 from pipelines.local.replay import FETCHED
 from pipelines.local.workspace import Workspace, list_files
+from pipelines.memo import MEMO_DIR, read_note
 from pipelines.origin import Origin
 from pipelines.watch.ledger import read_queued
 from steps import contract
@@ -93,14 +96,16 @@ def _started(folder: Path, origin: Origin | None) -> float:
 
 
 def _names(folder: Path, others: Iterable[Any]) -> frozenset[str] | None:
-    """Return what a definition names, and `others` such as its parameters; None where it cannot be read."""
+    """Return what a definition names, its sha256, and `others` such as parameters; None where it cannot be read."""
     try:
-        definition = json.loads((folder / history.DEFINITION_FILE).read_bytes())
+        text = (folder / history.DEFINITION_FILE).read_bytes()
+        definition = json.loads(text)
     except FileNotFoundError:
         return frozenset(map(str, others))
     except (OSError, ValueError, RecursionError):
         return None
-    return frozenset({*(text.rstrip("/") for text in _texts(definition)), *map(str, others)})
+    found = (text.rstrip("/") for text in _texts(definition))
+    return frozenset({*found, *map(str, others), hashlib.sha256(text).hexdigest()})
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -151,6 +156,7 @@ def _items(workspace: Workspace) -> Iterator[Item]:
     yield from (
         _entry(workspace, path) for path in sorted(workspace.cache.glob("*.json")) if _DIGEST.fullmatch(path.stem)
     )
+    yield from (_memo(path) for path in sorted((workspace.cache / MEMO_DIR).glob("*/*.json")))
     for kind, name in ((EXECUTION, EXECUTIONS_DIR), (OUTBOX, OUTBOX_DIR), (DEBUG, DEBUG_DIR)):
         yield from (_item(kind, folder, owner=folder.name) for folder in _folders(root / name))
     for folder in _folders(root / TRASH_DIR):
@@ -178,6 +184,12 @@ def _objects(workspace: Workspace, prefix: Path) -> Iterator[Item]:
 
 def _item(kind: str, path: Path, owner: str = "", name: str = "") -> Item:
     return Item(kind, path, owner, name, links=tuple(_links(path)))
+
+
+def _memo(path: Path) -> Item:
+    note = read_note(path)
+    fault = "it cannot be read" if note is None else ""
+    return Item(MEMO, path, name=note.name if note else "", fault=fault, links=tuple(_links(path)))
 
 
 def _entry(workspace: Workspace, path: Path) -> Item:

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import compile as compiling
 from pipelines import local_executions, parameters, refresh, results, surroundings
 from pipelines.bundles import Bundle
 from pipelines.catalog import Catalog
@@ -30,6 +29,7 @@ from pipelines.local.workspace import Workspace
 from pipelines.models import ModelSpec
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import open_progress
+from pipelines.recall import Recall
 from pipelines.refresh import Refitted, Wanted
 from pipelines.settings import Settings
 from steps import contract
@@ -86,7 +86,7 @@ class LocalRefit:
     def _compile(self, source: _Source) -> Definition:
         """Return today's definition of the models that the source had, with its files in place."""
         specs = tuple(ModelSpec.from_json(found) for found in self._read_models(source))
-        compiled = compiling.compile_pipeline(self.settings, specs, local=True)
+        compiled = Recall(self.workspace).compile_pipeline(self.settings, specs)
         for bundle in compiled.bundles:
             self._store(bundle)
         return document.parse(compiled.text)

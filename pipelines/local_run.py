@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import compile as compiling
 from pipelines import (
     executable,
     failure,
@@ -45,6 +44,7 @@ from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import Progress, open_progress
 from pipelines.rawdata import RawData, read_raw
+from pipelines.recall import Recall
 from pipelines.results import Result
 from pipelines.settings import Settings
 from pipelines.usage import Asked
@@ -89,7 +89,8 @@ def start_execution(
     """
     config, folder, workspace = _open(arguments)
     raw = _read_raw(config, folder, workspace)
-    definition, bundles = executable.choose_definition(config, arguments.config, folder, arguments.definition)
+    recall = Recall(workspace, raw.versions, uses=not arguments.no_cache)
+    definition, bundles = executable.choose_definition(config, arguments.config, folder, arguments.definition, recall)
     own = {**parameters.read_own(arguments.overrides), **(choose(definition, config) if choose else {})}
     given = {**own, contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
@@ -125,7 +126,8 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
             f"--rerun {source.execution}: {' and '.join(changed)} cannot be had again, the files in {source.raw} have "
             "changed since; start a new execution with --raw"
         )
-    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None)
+    recall = Recall(workspace, raw.versions, uses=not arguments.no_cache)
+    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None, recall)
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, raw.manifests)
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
@@ -143,7 +145,8 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     source, _ = _recorded(workspace, asked)
     _check_raw(arguments, asked.action, source)
     config = settings.load(Path(source.config), source.environment)
-    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None)
+    recall = Recall(workspace)
+    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None, recall)
     selected = selection.downstream(definition, arguments.from_step)
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, {})
@@ -194,13 +197,14 @@ def show_versions(arguments: argparse.Namespace) -> int:
 
 def show_plan(arguments: argparse.Namespace) -> int:
     """Print segments, rows, models, steps and cost, with --explain what each step would do; spend nothing."""
-    from pipelines import cost, discovery, plan
+    from pipelines import cost, plan
 
     config, folder, workspace = _open(arguments)
     raw = _read_raw(config, folder, workspace)
-    census = discovery.count_segments(config, folder)
+    recall = Recall(workspace, raw.versions)
+    census = recall.count_segments(config, folder)
     chosen = models.choose_models(config, census)
-    compiled = compiling.compile_pipeline(config, chosen, local=True)
+    compiled = recall.compile_pipeline(config, chosen)
     definition = document.parse(compiled.text)
     given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)

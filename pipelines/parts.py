@@ -1,4 +1,4 @@
-"""What every step of a definition is made with: blueprint, inputs, outputs, and the two kinds of step. No graph here.
+"""What every step of a definition is made with: inputs, outputs, and the two kinds of step. No graph here.
 
 `processing_step` and `lambda_step` are what a new step in `definition.py` calls; images, network, keys, tags, retries
 and environment come from the blueprint, so that no step can forget them.
@@ -27,29 +27,13 @@ from sagemaker.mlops.workflow.retry import (
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 
 from pipelines import slices
-from pipelines.account import Account
+from pipelines.blueprint import Blueprint
 from pipelines.errors import DefinitionError
-from pipelines.models import ModelSpec
 from pipelines.settings import Instance, Settings
 from steps import contract as c
 
 Value = Any
 """A string, number or pipeline variable of the SDK."""
-
-
-@dataclass(frozen=True)
-class Blueprint:
-    """Everything a definition is made of; equal blueprints compile to equal bytes."""
-
-    settings: Settings
-    models: tuple[ModelSpec, ...]
-    account: Account
-    code: Mapping[str, str]
-    slices: Mapping[str, str]
-
-    def execution_uri(self, *parts: Value) -> Join:
-        """Return the URI of a folder that belongs to one execution."""
-        return join(self.account.prefix, "executions", ExecutionVariables.PIPELINE_EXECUTION_ID, *parts)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def follow(config: Settings, raw: Path, root: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PREPARE_MEMORY_LIMIT", "500MB")
     try:
         data = rawdata.read_raw(config, raw, root / "digests.json", root / "scratch")
-        counted = segments.count(discovery._request(config), raw)
+        counted = segments.count(discovery.make_request(config), raw)
         chosen = models.choose_models(config, Census.from_json(counted))
     except (PipelineError, StepError) as error:
         return Answer(2, str(error))

@@ -15,6 +15,7 @@ from pipelines.collection import (
     EXECUTION,
     KINDS,
     MANIFEST,
+    MEMO,
     OUTBOX,
     SETTINGS,
     TRASH,
@@ -137,6 +138,19 @@ def test_a_kept_definition_that_cannot_be_read_may_name_anything() -> None:
 
     assert removed(Inventory((held(1, names=None),), items)) == {}
     assert removed(Inventory((held(1, names=None), held(2)), items)) == {"a": "no kept definition names it"}
+
+
+def test_a_memo_stays_as_long_as_a_kept_execution_holds_its_name_and_can_be_read() -> None:
+    items = (
+        item(MEMO, "stays", name="sha of the definition"),
+        item(MEMO, "goes", name="sha of another"),
+        item(MEMO, "broken", fault="it cannot be read"),
+    )
+
+    assert removed(Inventory((held(1, names=frozenset({"sha of the definition"})),), items)) == {
+        "goes": "no kept definition names it",
+        "broken": "it cannot be read",
+    }
 
 
 def test_what_a_cut_off_removal_left_goes() -> None:

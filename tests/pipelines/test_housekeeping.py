@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipelines.local.history import lock_execution
 from pipelines.local.launch import Exit, Task
 from pipelines.local.replay import save_fetched
 from pipelines.local.workspace import Workspace
+from pipelines.memo import MEMO_DIR, Memo, Note
 from pipelines.run import main
 from pipelines.watch.ledger import Ledger
 from pipelines.watch.markers import Stamp
@@ -151,6 +153,21 @@ def test_bundles_go_when_no_kept_definition_names_them(yard: Yard) -> None:
 
     assert {item["path"] for item in found["items"]} == {str(yard.root / folder) for folder in folders}
     assert yard.run("e2")["Train"]
+
+
+def test_a_memo_goes_with_the_last_execution_that_it_was_of(yard: Yard) -> None:
+    yard.run("e1")
+    text = (yard.root / "executions/e1/definition.json").read_bytes()
+    memo = Memo(yard.workspace.cache / MEMO_DIR / "definitions", yard.workspace.scratch)
+    memo.keep("a" * 64, Note(hashlib.sha256(text).hexdigest(), ["stays"]))
+    memo.keep("b" * 64, Note("c" * 64, ["goes"]))
+    (memo.folder / f"{'d' * 64}.json").write_text("cut")
+
+    assert {Path(item["path"]).name[0] for item in yard.removed()["items"]} == {"b", "d"}
+    assert memo.find("a" * 64) == ["stays"]
+    yard.run("e2", argument="other")
+    assert "memo" in {item["kind"] for item in yard.removed("--keep", "1")["items"]}
+    assert list(memo.folder.iterdir()) == []
 
 
 def test_what_was_brought_here_from_aws_to_run_a_step_alone_stays_with_its_execution(yard: Yard) -> None:
