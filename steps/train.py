@@ -12,17 +12,17 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import contract, debugger, evaluation, fitting, job, trial
+from steps import contract, debugger, evaluation, fitting, job, trial, warm
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 2
 GUARD_SECONDS = 60.0
 """Added to the guard: starting up, reading and packing take their time however short the limit is."""
 SLOWEST_ROWS_PER_SECOND = 200.0
@@ -39,7 +39,8 @@ class Job:
     time_limit: float
     cores: int
     work: Path
-    launch: Launch = trial.run
+    launches: tuple[Launch, ...]
+    """How each attempt to fit a model is launched."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -49,9 +50,21 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     root = contract.ml_root() / "processing"
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="train-", dir=root) as work:
-        launch = fitting.fit_here if debugger.is_on() else trial.run
-        train(Job(job.read_settings(), arguments.time_limit, trial.cores(os.environ), Path(work), launch))
+    settings = job.read_settings()
+    with tempfile.TemporaryDirectory(prefix="train-", dir=root) as work, _launching(settings) as launches:
+        train(Job(settings, arguments.time_limit, trial.cores(os.environ), Path(work), launches))
+
+
+@contextmanager
+def _launching(settings: Mapping[str, Any]) -> Iterator[tuple[Launch, ...]]:
+    """Give how to launch each attempt: the first as a fork where that saves imports, the second sharing nothing."""
+    if debugger.is_on():
+        yield fitting.fit_here, fitting.fit_here
+    elif warm.is_possible(len(settings["models"])):
+        with warm.Warm() as forks:
+            yield forks.run, trial.run
+    else:
+        yield trial.run, trial.run
 
 
 def _seconds(text: str) -> float:
@@ -140,28 +153,28 @@ def _hopeless(status: Mapping[str, Any], name: str) -> str:
 def _attempts(task: Job, model: Mapping[str, Any], threads: int, status: Mapping[str, Any]) -> trial.Outcome:
     """Fit until an attempt ends other than transiently; publish what was trained."""
     outcome = trial.Outcome(trial.TRANSIENT)
-    for number in range(1, ATTEMPTS + 1):
+    attempts = len(task.launches)
+    for number, launch in enumerate(task.launches, 1):
         folder = task.work / f"{model['slug']}-{number}"
-        outcome = _attempt(task, model, folder, threads, status)
+        guard = _request(task, model, folder, threads, status)
+        outcome = launch(folder, guard, trial.child_environment(os.environ, threads))
         if outcome.status == trial.TRAINED:
             _publish(folder, model["slug"])
         shutil.rmtree(folder)
         if outcome.status != trial.TRANSIENT:
             break
-        log.warning("%s: attempt %d of %d: %s", model["name"], number, ATTEMPTS, outcome.reason)
-    _raise_fatal(outcome, model["name"], task.settings["on_transient_failure"])
+        log.warning("%s: attempt %d of %d: %s", model["name"], number, attempts, outcome.reason)
+    _raise_fatal(outcome, model["name"], task.settings["on_transient_failure"], attempts)
     return outcome
 
 
-def _attempt(
-    task: Job, model: Mapping[str, Any], folder: Path, threads: int, status: Mapping[str, Any]
-) -> trial.Outcome:
+def _request(task: Job, model: Mapping[str, Any], folder: Path, threads: int, status: Mapping[str, Any]) -> trial.Guard:
+    """Write the request for one fit into a new folder; return the fit's guard."""
     prepared = contract.input_dir(contract.IN_PREPARED) / model["slug"]
     request = fitting.Request.of(model, task.settings, str(prepared), task.time_limit, threads)
     folder.mkdir(parents=True)
     fitting.write_request(folder, request)
-    guard = guard_of(task.time_limit, model["training"]["time_guard"], status["holdout_rows"])
-    return task.launch(folder, guard, trial.child_environment(os.environ, threads))
+    return guard_of(task.time_limit, model["training"]["time_guard"], status["holdout_rows"])
 
 
 def guard_of(time_limit: float, factor: float, holdout_rows: int) -> trial.Guard:
@@ -170,7 +183,7 @@ def guard_of(time_limit: float, factor: float, holdout_rows: int) -> trial.Guard
     return trial.Guard(fit, fit + holdout_rows / SLOWEST_ROWS_PER_SECOND)
 
 
-def _raise_fatal(outcome: trial.Outcome, name: str, on_transient_failure: str) -> None:
+def _raise_fatal(outcome: trial.Outcome, name: str, on_transient_failure: str, attempts: int) -> None:
     """Raise StepError for an outcome that must not pass for a result of the data."""
     if outcome.status == trial.REFUSED:
         raise job.StepError(outcome.reason)
@@ -178,7 +191,7 @@ def _raise_fatal(outcome: trial.Outcome, name: str, on_transient_failure: str) -
         raise job.StepError(f"model {name}: {outcome.reason}")
     if outcome.status == trial.TRANSIENT and on_transient_failure != contract.ISOLATE:
         raise job.StepError(
-            f"model {name}: {outcome.reason}, {ATTEMPTS} times. Retry the run, give the step more memory or time, "
+            f"model {name}: {outcome.reason}, {attempts} times. Retry the run, give the step more memory or time, "
             "or set on_transient_failure to isolate"
         )
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from steps import contract, job
 
@@ -99,15 +99,34 @@ def run(
         stdout=subprocess.DEVNULL,  # native libraries print there, cells included
         env=dict(environment),
     ) as child:
-        try:
-            overdue = _overdue(child, folder, guard, work)
-        finally:
-            if child.poll() is None:
-                child.kill()
-    return Outcome(TRANSIENT, overdue) if overdue else _ending(child.returncode, folder, work)
+        return watch(child, folder, guard, work)
 
 
-def _overdue(child: subprocess.Popen[bytes], folder: Path, guard: Guard, work: str) -> str:
+class Child(Protocol):
+    """Of `subprocess.Popen` what watching a child takes."""
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, below zero for a signal; None before `wait` has met the end."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; raise subprocess.TimeoutExpired where it does not end within `timeout` seconds."""
+
+    def kill(self) -> None:
+        """End the child whatever it does."""
+
+
+def watch(child: Child, folder: Path, guard: Guard, work: str) -> Outcome:
+    """Wait for a child under its guard and return how it ended; it is killed if it still runs after that."""
+    try:
+        overdue = _overdue(child, folder, guard, work)
+    finally:
+        if child.returncode is None:
+            child.kill()
+    return Outcome(TRANSIENT, overdue) if overdue else _ending(child.wait(), folder, work)
+
+
+def _overdue(child: Child, folder: Path, guard: Guard, work: str) -> str:
     with suppress(subprocess.TimeoutExpired):
         child.wait(guard.fit)
         return ""

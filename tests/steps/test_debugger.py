@@ -101,6 +101,6 @@ def test_debugged_models_are_trained_one_after_another_in_this_very_thread(
         threads.append(threading.current_thread().name)
         return trial.Outcome(trial.FAILED, "because")
 
-    train.train(train.Job(job.read_settings(), 10.0, 4, tmp_path / "work", launch))
+    train.train(train.Job(job.read_settings(), 10.0, 4, tmp_path / "work", (launch, launch)))
 
     assert threads == [threading.current_thread().name] * 2

@@ -56,7 +56,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> prepared_rows.Tree:
 
 def run(tree: prepared_rows.Tree, ending: Ending, cores: int = 2) -> FakeLaunch:
     launch = FakeLaunch(ending)
-    train.train(train.Job(job.read_settings(), 10.0, cores, tree.root / "work", launch))
+    train.train(train.Job(job.read_settings(), 10.0, cores, tree.root / "work", (launch, launch)))
     return launch
 
 
