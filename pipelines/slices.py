@@ -117,7 +117,7 @@ def infer_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
     return {
         "label": settings.data.label,
         "id": settings.data.id,
-        "batch_rows": 65_536,
+        "batch_rows": 32_768,
         "max_runtime": settings.max_runtime_of(settings.instances.infer),
         "drift": {
             "unseen": settings.drift.unseen.warn,

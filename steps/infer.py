@@ -16,14 +16,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 
-from steps import compatibility, contract, debugger, delivery, failure, fitting, job, scoring, trial
+from steps import compatibility, contract, debugger, delivery, failure, fitting, job, overlap, scoring, trial
 from steps.delivery import Delivery
 from steps.drift import Distribution, Limits, Rates
 from steps.model import Load, Model, load_predictor, open_model
@@ -267,23 +268,48 @@ class _Flow:
     """What each batch passes through."""
 
     model: Model
-    predictor: scoring.Predictor
+    predictor: scoring.Staged
     name: str
     rates: Rates
     distribution: Distribution
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A batch that waits for its predictions: positions, ids, and the features as the models take them."""
+
+    rows: Any
+    ids: Any
+    features: Any
+
+
 def _stream(task: Task, flow: _Flow, written: Parts) -> None:
+    """Score batch by batch: one is read and prepared, and one written, while the models work on that between them."""
+
+    def keep(batch: _Ready, predictions: scoring.Floats) -> None:
+        flow.distribution.add(predictions)
+        written.write(batch.rows, batch.ids, predictions)
+
+    with overlap.Behind() as behind, closing(overlap.ahead(_ready(task, flow))) as batches:
+        for batch in batches:
+            predictions = scoring.predict_prepared(flow.predictor, batch.features, flow.name, len(batch.rows))
+            behind.do(keep, replace(batch, features=None), predictions)
+            del batch  # its features go before the next ones come
+
+
+def _ready(task: Task, flow: _Flow) -> Iterator[_Ready]:
     last = -1
     needed = list(dict.fromkeys((contract.ROW, task.id, *flow.model.names)))
     for batch in scoring.batches(task.parts, needed, task.batch_rows):
         rows = batch.column(contract.ROW)
         last = _prove_order(flow.name, rows, last)
-        data = scoring.frame(batch, flow.model.names, flow.model.categories)
-        predictions = scoring.predict(flow.predictor, data, flow.name)
         flow.rates.add(batch)
-        flow.distribution.add(predictions)
-        written.write(rows, batch.column(task.id), predictions)
+        yield _Ready(rows, batch.column(task.id), _features(flow, batch))
+
+
+def _features(flow: _Flow, batch: Any) -> Any:
+    data = scoring.frame(batch, flow.model.names, flow.model.categories)
+    return scoring.prepare(flow.predictor, data, flow.name)
 
 
 def _prove_order(name: str, rows: Any, last: int) -> int:

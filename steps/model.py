@@ -11,13 +11,16 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steps import artifact, contract, delivery, evaluation, failure, job, scoring
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
-Load = Callable[[Path, str], scoring.Predictor]
+Load = Callable[[Path, str], scoring.Staged]
 """Loads the predictor in a folder; the name of the model is for messages."""
 
 
@@ -64,7 +67,22 @@ def open_model(served: delivery.Delivery, folder: Path) -> Model:
     return Model(examined.metadata, folder / artifact.PREDICTOR_DIR)
 
 
-def load_predictor(folder: Path, name: str) -> scoring.Predictor:
+class Loaded:
+    """AutoGluon's predictor in two stages: the features that all of its models share, and the models."""
+
+    def __init__(self, predictor: Any) -> None:
+        self._predictor = predictor
+
+    def prepare(self, data: pd.DataFrame) -> Any:
+        """Return the rows as the models take them."""
+        return self._predictor.transform_features(data)
+
+    def predict(self, prepared: Any) -> Any:
+        """Return the predictions of rows that were prepared."""
+        return self._predictor.predict(prepared, transform_features=False)
+
+
+def load_predictor(folder: Path, name: str) -> Loaded:
     """Return AutoGluon's predictor, in memory; StepError if it does not load."""
     failure.silence_libraries()
     try:
@@ -81,5 +99,4 @@ def load_predictor(folder: Path, name: str) -> scoring.Predictor:
             f"the predictor of model {name} does not load ({failure.name(error)} at {failure.place(error)}): run it "
             "in the image it was registered with, or train and approve it again"
         ) from None
-    loaded: scoring.Predictor = predictor
-    return loaded
+    return Loaded(predictor)

@@ -8,6 +8,7 @@ datetime64[ns], text as objects, declared categories as category. It knows neith
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +36,20 @@ class Predictor(Protocol):
 
     def predict(self, data: pd.DataFrame) -> Any:
         """Return the predictions of the rows of `data`, in their order."""
+
+
+class Staged(Protocol):
+    """A predictor in two stages, so that one thread can prepare a batch while another predicts the one before it.
+
+    They share nothing that changes: `predict(prepare(data))` is one number per row, whatever is prepared meanwhile.
+    Neither stage is ever at work twice at a time.
+    """
+
+    def prepare(self, data: pd.DataFrame) -> Any:
+        """Return what `predict` takes for the rows of `data`."""
+
+    def predict(self, prepared: Any) -> Any:
+        """Return the predictions of rows that were prepared, in their order."""
 
 
 def parts(folder: Path) -> list[Path]:
@@ -97,20 +112,44 @@ def predict(predictor: Predictor, data: pd.DataFrame, model: str) -> Floats:
     Raises:
         StepError: the predictor raised, or returned another number of rows, or something that is no finite number.
     """
-    try:
+    with _on_batch(model, len(data)):
         found = np.asarray(predictor.predict(data), dtype=np.float64)
+    return _checked(found, model, len(data))
+
+
+def prepare(predictor: Staged, data: pd.DataFrame, model: str) -> Any:
+    """Return what the second stage takes; StepError if the predictor raised."""
+    with _on_batch(model, len(data)):
+        return predictor.prepare(data)
+
+
+def predict_prepared(predictor: Staged, prepared: Any, model: str, rows: int) -> Floats:
+    """Return one finite float64 prediction per prepared row; StepError as from `predict`."""
+    with _on_batch(model, rows):
+        found = np.asarray(predictor.predict(prepared), dtype=np.float64)
+    return _checked(found, model, rows)
+
+
+@contextmanager
+def _on_batch(model: str, rows: int) -> Iterator[None]:
+    """Turn what a predictor raises into a StepError without its text; memory is not the rows' fault."""
+    try:
+        yield
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - seam to AutoGluon, whose messages quote cells
         raise job.StepError(
-            f"model {model} could not score a batch of {len(data)} rows ({failure.name(error)} at "
+            f"model {model} could not score a batch of {rows} rows ({failure.name(error)} at "
             f"{failure.place(error)}): compare the columns' values with those it was trained on"
         ) from None
-    if found.shape != (len(data),):
-        raise job.StepError(f"model {model} returned {found.size} predictions for {len(data)} rows: do not use it")
+
+
+def _checked(found: Floats, model: str, rows: int) -> Floats:
+    if found.shape != (rows,):
+        raise job.StepError(f"model {model} returned {found.size} predictions for {rows} rows: do not use it")
     wrong = int(np.count_nonzero(~np.isfinite(found)))
     if wrong:
         raise job.StepError(
-            f"model {model}: {wrong} of {len(data)} predictions of a batch are null or infinite: do not use it"
+            f"model {model}: {wrong} of {rows} predictions of a batch are null or infinite: do not use it"
         )
     return found

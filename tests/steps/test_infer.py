@@ -31,9 +31,12 @@ class DistancePredictor:
     def __init__(self) -> None:
         self.frames: list[pd.DataFrame] = []
 
-    def predict(self, data: pd.DataFrame) -> pd.Series[float]:
+    def prepare(self, data: pd.DataFrame) -> pd.DataFrame:
         self.frames.append(data)
-        return data["dist.km"].fillna(0.0) / 100
+        return data[["dist.km"]].fillna(0.0)
+
+    def predict(self, prepared: pd.DataFrame) -> pd.Series[float]:
+        return prepared["dist.km"] / 100
 
 
 class Bench:
@@ -73,7 +76,7 @@ class Bench:
         content = {"models": {SLUG: {**found, **changes}}}
         prepared_rows.write_json(self.tree.input("decision", "decision.json"), content)
 
-    def load(self, folder: Path, name: str) -> scoring.Predictor:
+    def load(self, folder: Path, name: str) -> scoring.Staged:
         self.loaded.append(folder)
         assert folder.is_dir()
         return self.predictor
@@ -218,7 +221,7 @@ class Opened:
         return Path.touch, (self.path,)  # type: ignore[return-value]
 
 
-def unpickle(folder: Path, name: str) -> scoring.Predictor:
+def unpickle(folder: Path, name: str) -> scoring.Staged:
     """Load as AutoGluon does: by opening the pickle."""
     return pickle.loads((folder / "predictor.pkl").read_bytes())
 
@@ -340,10 +343,10 @@ def spoil_later_batch(bench: Bench) -> None:
 
 def run_out_of_memory(bench: Bench) -> None:
     class Greedy(DistancePredictor):
-        def predict(self, data: pd.DataFrame) -> pd.Series[float]:
+        def predict(self, prepared: pd.DataFrame) -> pd.Series[float]:
             if len(self.frames) > 1:
                 raise MemoryError("tell-nobody")
-            return super().predict(data)
+            return super().predict(prepared)
 
     bench.predictor = Greedy()
 
