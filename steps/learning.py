@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from steps import artifact, contract, evaluation, failure, fitting, job, measurement, scoring, trial
+from steps import artifact, contract, evaluation, failure, fitting, installed, job, measurement, scoring, trial
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ def fit(request: fitting.Request, columns: list[str], path: Path) -> Fitted:
 def _predictor(request: fitting.Request, path: Path) -> Any:
     from autogluon.tabular import TabularPredictor
 
+    installed.remember()
     return TabularPredictor(
         label=request.label,
         problem_type="regression",  # never inferred: integer labels would become classes

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steps import artifact, contract, delivery, evaluation, failure, job, scoring
+from steps import artifact, contract, delivery, evaluation, failure, installed, job, scoring
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +88,7 @@ def load_predictor(folder: Path, name: str) -> Loaded:
     try:
         from autogluon.tabular import TabularPredictor
 
+        installed.remember()
         # Both versions are checked before the artifact is unpacked.
         predictor: Any = TabularPredictor.load(str(folder), verbosity=0, require_py_version_match=False)
         predictor.persist(max_memory=None)

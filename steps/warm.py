@@ -30,7 +30,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
 
-from steps import failure, job, trial
+from steps import failure, installed, job, trial
 
 PRELOAD = (
     "steps.learning",
@@ -175,6 +175,7 @@ def main(argv: Sequence[str]) -> None:
     for name in argv:
         with suppress(ImportError):
             importlib.import_module(name)
+    installed.remember()
     gc.freeze()  # a collection in a fork need not touch, and so copy, what all share
     with socket.socket(fileno=os.dup(0)) as control:
         serve(control)
