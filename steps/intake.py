@@ -60,13 +60,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Typing:
-    """Feature columns with their kinds, columns that hold nothing, the kind of time, and what people should know.
-
-    `positions` are the numbers of the feature columns in table `t`.
-    """
+    """Feature columns with their kinds, columns that hold nothing, the kind of time, and what people should know."""
 
     columns: tuple[Column, ...]
-    positions: tuple[int, ...]
     ignored: tuple[str, ...]
     part_kind: str
     warnings: tuple[str, ...]
@@ -110,7 +106,7 @@ def load(
     if guessed:
         return guessed
     typing = _type_columns(connection, settings, files, plan, scope)
-    return typing, loading.load(connection, files, _layout(settings, files[0], typing), plan)
+    return typing, loading.load(connection, files, layout(settings, files[0], typing), plan)
 
 
 def _feature_names(settings: Settings, file: RawFile) -> list[str]:
@@ -134,22 +130,24 @@ def _load_guessed(
     features, time = _feature_names(settings, files[0]), _time(settings)
     if not features or any(file.is_parquet for file in files) or (time and time not in features):
         return None
-    kind_of = guess.guess(connection, files, features, settings.delimiter)
-    kind_of |= dict.fromkeys(_texts(settings) & set(features), schema.TEXT)
+    guessed = guess.guess(connection, files, features, settings.delimiter)
+    declared = _texts(settings)
+    kind_of = guessed.kinds | dict.fromkeys(declared & set(features), schema.TEXT)
     part_kind = kind_of[time] if time else schema.TEXT
     columns = tuple(Column(name, kind_of[name]) for name in features)
-    typing = Typing(columns, tuple(range(len(columns))), (), part_kind, ())
-    layout = replace(_layout(settings, files[0], typing), checks=True, checks_codes=True)
-    loaded = loading.load(connection, files, layout, plan)
-    empty = guess.prove(connection, columns, _texts(settings))
-    if empty is None or not all(loaded.rows) or len(empty) == len(columns) or (time and part_kind == schema.TEXT):
+    watched = guess.open_columns(columns, guessed.unseen, declared)
+    whole = layout(settings, files[0], Typing(columns, (), part_kind, ()))
+    checked = replace(whole, checks=True, checks_codes=True, watches=watched)
+    loaded = loading.load_numbers(connection, files, checked, plan)
+    empty = guess.prove(connection, columns, watched, declared) if loaded and all(loaded.rows) else None
+    if loaded is None or empty is None or len(empty) == len(columns) or (time and part_kind == schema.TEXT):
         return None
-    kept = tuple(n for n, column in enumerate(columns) if column.name not in empty)
-    warnings = _warnings(empty, {})
-    return Typing(tuple(columns[n] for n in kept), kept, empty, part_kind, warnings), loaded
+    kept = tuple(column for column in columns if column.name not in empty)
+    return Typing(kept, empty, part_kind, _warnings(empty, {})), loaded
 
 
-def _layout(settings: Settings, file: RawFile, typing: Typing) -> Layout:
+def layout(settings: Settings, file: RawFile, typing: Typing) -> Layout:
+    """Return which columns of the training files are what, typed like this."""
     return Layout(
         columns=typing.columns,
         id=settings.id if settings.id in file.columns else None,
@@ -196,7 +194,7 @@ def _decide(settings: Settings, features: Sequence[str], counts: Counts) -> tupl
     ignored = tuple(name for name in features if typed[name] is None)
     infinite = {name: sum(count.infinite for count in counts[name]) for name in features}
     warnings = _warnings(ignored, infinite)
-    return Typing(columns, tuple(range(len(columns))), ignored, part_kind, warnings), problems + mixed
+    return Typing(columns, ignored, part_kind, warnings), problems + mixed
 
 
 _ORDERED = (schema.DATETIME, schema.NUMBER)

@@ -1,19 +1,30 @@
-"""Load raw files into one typed table, in file order, and check the ids and cells of what was loaded.
+"""Load what decides about rows into one table, in file order, check ids and cells, and read the features when wanted.
 
-Table `t`: code (see `assignment`), id (text), label, part (group or time of the holdout), c0, c1, ... (features), bad
-(a cell is not of its column's kind). Its rowid is the position of a row over all files, because rows are only ever
-appended.
+Table `t`: code (see `assignment`), id (text), label, part (group or time of the holdout), w0, w1, ... (what `Layout`
+watches), bad (a cell is not of its column's kind). Its rowid is the position of a row over all files, because rows are
+only ever appended. Features are not kept: the files are read again for them (`stream`), so that a table of any width
+takes little memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from steps import assignment, cells, problem, rawfile, schema, tables
 from steps.assignment import Plan
+from steps.job import StepError
+from steps.problem import FileError
 from steps.rawfile import RawFile
 from steps.schema import Column
+
+OTHER = 0
+A_NUMBER = 1
+A_CODE = 2
+
+BATCH_ROWS = 100_000
 
 FIRST_ROWS = 2
 """How many row numbers a message about ids names."""
@@ -25,7 +36,8 @@ class Layout:
 
     `part` and `part_kind` are the column that the holdout goes by (None: it needs none). With `checks` rows with a cell
     that is not of its column's kind are marked bad; with `checks_codes` also those where a number is a code like 007.
-    Columns that were typed by all their cells need no check.
+    Columns that were typed by all their cells need no check. Of the columns that it `watches` (positions) `t` tells for
+    each cell what it holds: null where it is empty, else OTHER, A_NUMBER or A_CODE.
     """
 
     columns: tuple[Column, ...]
@@ -36,6 +48,7 @@ class Layout:
     part_kind: str = schema.TEXT
     checks: bool = False
     checks_codes: bool = False
+    watches: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,58 +76,117 @@ def load(connection: tables.Connection, files: Sequence[RawFile], layout: Layout
     """Fill table `t` from the files; raise StepError for files that cannot be read."""
     for statement in ("DROP TABLE IF EXISTS t", *assignment.type_statements(plan)):
         connection.execute(statement)
-    typed = [f"c{n} {cells.SQL_TYPES[column.kind]}" for n, column in enumerate(layout.columns)]
+    watched = [f"w{n} UTINYINT" for n in layout.watches]
     part = f"part {cells.SQL_TYPES[layout.part_kind]}"
     connection.execute(
-        f"CREATE TABLE t ({', '.join(['code BIGINT', 'id VARCHAR', 'label DOUBLE', part, *typed, 'bad BOOLEAN'])})"
+        f"CREATE TABLE t ({', '.join(['code BIGINT', 'id VARCHAR', 'label DOUBLE', part, *watched, 'bad BOOLEAN'])})"
     )
     statements = [(file, _insert(file, layout, plan)) for file in files]
     answers = tables.run_on_files(connection, statements, layout.delimiter)
     return Loaded(tuple(files), tuple(int(answer[0][0]) for answer in answers))
 
 
+def load_numbers(connection: tables.Connection, files: Sequence[RawFile], layout: Layout, plan: Plan) -> Loaded | None:
+    """Fill table `t` with the numbers of plain CSV files read as numbers; None where that does not work.
+
+    What decides by its text (ids, groups, what models select by) is read as text nevertheless.
+    """
+    as_text = {layout.id, layout.part, *plan.columns}
+    names = {column.name for column in layout.columns if column.kind == schema.NUMBER}
+    names |= {layout.label} if layout.label else set()
+    try:
+        return load(connection, [file.with_numbers(names - as_text) for file in files], layout, plan)
+    except FileError:
+        return None
+
+
+def stream(
+    connection: tables.Connection, loaded: Loaded, layout: Layout, plan: Plan, id_kind: str | None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield all rows in file order out of the files: position of the first, and code, id, label and features.
+
+    Without `id_kind` there is no id, and no label where the layout has none.
+
+    Raises:
+        StepError: a file does not hold as many rows as when it was loaded.
+    """
+    end = 0
+    for file, rows in zip(loaded.files, loaded.rows, strict=True):
+        position, end = end, end + rows
+        if file.blank is not None:
+            continue
+        chosen = [f"{_code(file, plan)} AS code"]
+        chosen += [f"{id_expression(id_kind, _value(file, layout.id, schema.TEXT))} AS id"] if id_kind else []
+        chosen += [f"{_value(file, layout.label, schema.NUMBER, True)} AS label"] if layout.label else []
+        chosen += [f"{_value(file, c.name, c.kind, True)} AS c{n}" for n, c in enumerate(layout.columns)]
+        read = f"SELECT {', '.join(chosen)} FROM {_scan(file, layout)}"  # noqa: S608 - own names
+        for batch in connection.sql(read).to_arrow_reader(BATCH_ROWS):
+            yield position, batch
+            position += batch.num_rows
+        if position != end:
+            raise StepError(f"file {file.key!r} changed while it was read; start a new run")
+
+
 def _insert(file: RawFile, layout: Layout, plan: Plan) -> str:
     if file.blank is not None:
-        empty = ", ".join(["NULL"] * (len(layout.columns) + 3))
+        empty = ", ".join(["NULL"] * (len(layout.watches) + 3))
         return f"INSERT INTO t SELECT {assignment.NOBODY}, {empty}, false FROM range({file.blank})"  # noqa: S608 - own text
-    where = {column: tables.reference(file, column) for column in plan.columns}
     chosen = [
-        f"{assignment.code_expression(plan, file, where)} AS code",
+        f"{_code(file, plan)} AS code",
         f"{_value(file, layout.id, schema.TEXT)} AS id",
-        f"{_value(file, layout.label, schema.NUMBER)} AS label",
+        f"{_value(file, layout.label, schema.NUMBER, file.is_plain)} AS label",
         f"{_value(file, layout.part, layout.part_kind)} AS part",
-        *(
-            f"{_value(file, column.name, column.kind, not layout.checks)} AS c{n}"
-            for n, column in enumerate(layout.columns)
-        ),
+        *(f"{_watched(file, layout.columns[n])} AS w{n}" for n in layout.watches),
     ]
-    flags = _bad_flags(file, layout) if layout.checks else {}
-    chosen += [f"{condition} AS {name}" for name, condition in flags.items()]
-    names = ", ".join(["code", "id", "label", "part", *(f"c{n}" for n in range(len(layout.columns)))])
-    bad = " OR ".join(f"({name} AND {name[1:]} IS NULL)" for name in flags) or "false"
-    codes = " OR ".join(_code_flags(file, layout)) if layout.checks_codes else ""
-    chosen.append(f"{codes or 'false'} AS has_code")
-    source = f"SELECT {', '.join(chosen)} FROM {_scan(file, layout)}"  # noqa: S608 - own names
-    return f"INSERT INTO t SELECT {names}, has_code OR {bad} FROM ({source})"  # noqa: S608 - own names
+    wrong = " OR ".join(_bad_cells(file, layout))
+    chosen.append(f"{wrong or 'false'} AS bad")
+    return f"INSERT INTO t SELECT {', '.join(chosen)} FROM {_scan(file, layout)}"  # noqa: S608 - own names
 
 
-def _bad_flags(file: RawFile, layout: Layout) -> dict[str, str]:
-    """Return for each column of `t` that may not become null the name of its flag, and when a cell is not empty."""
-    columns = list(enumerate(layout.columns))
-    checked = [(f"c{n}", column.name, column.kind) for n, column in columns if column.kind != schema.TEXT]
-    checked += [("label", layout.label, schema.NUMBER)] if layout.label else []
-    return {f"f{name}": _filled(file, column, kind) for name, column, kind in checked}
+def _code(file: RawFile, plan: Plan) -> str:
+    return assignment.code_expression(plan, file, {name: tables.reference(file, name) for name in plan.columns})
 
 
-def _code_flags(file: RawFile, layout: Layout) -> list[str]:
-    numbers = [column.name for column in layout.columns if column.kind == schema.NUMBER]
-    return [f"coalesce({cells.is_code(tables.reference(file, name))}, false)" for name in numbers]
+def _watched(file: RawFile, column: Column) -> str:
+    cell = tables.reference(file, column.name)
+    if column.kind != schema.TEXT:
+        return f"CASE WHEN {cell} IS NOT NULL THEN {OTHER} END"
+    # numbers and codes sort before the colon, most texts behind it
+    kind = (
+        f"CASE WHEN {cells.is_code(cell)} THEN {A_CODE} WHEN {cells.is_number(cell)} THEN {A_NUMBER} ELSE {OTHER} END"
+    )
+    return f"CASE WHEN {cell} < ':' THEN {kind} WHEN {cell} IS NOT NULL THEN {OTHER} END"
+
+
+def _bad_cells(file: RawFile, layout: Layout) -> list[str]:
+    """Return the conditions under which a row has a cell that is not of its column's kind."""
+    if not layout.checks:
+        return []
+    checked = [(column.name, column.kind) for column in layout.columns if column.kind != schema.TEXT]
+    checked += [(layout.label, schema.NUMBER)] if layout.label else []
+    conditions = []
+    for name, kind in checked:
+        cell = tables.reference(file, name)
+        if _is_read_as_number(file, name):
+            conditions.append(f"coalesce(NOT isfinite({cell}), false)")
+            continue
+        is_plain = kind == schema.NUMBER and file.is_plain
+        conditions.append(f"({_filled(file, name, kind)} AND ({_value(file, name, kind, is_plain)}) IS NULL)")
+        if layout.checks_codes and kind == schema.NUMBER and name != layout.label and not is_plain:
+            conditions.append(f"coalesce({cells.is_code(cell)}, false)")
+    return conditions
 
 
 def _value(file: RawFile, column: str | None, kind: str, proven: bool = False) -> str:
     if column is None:
         return f"CAST(NULL AS {cells.SQL_TYPES[kind]})"
+    if _is_read_as_number(file, column):
+        return tables.reference(file, column)  # one that is not finite is a bad cell, and then the text is read
     return cells.value(file.stored_as(column), kind, tables.reference(file, column), proven)
+
+
+def _is_read_as_number(file: RawFile, column: str) -> bool:
+    return not file.is_parquet and file.stored_as(column) == rawfile.FLOAT
 
 
 def _filled(file: RawFile, column: str, kind: str) -> str:
@@ -238,9 +310,9 @@ def id_type(connection: tables.Connection, rows: str = "true") -> str:
     return schema.TEXT_ID if odd else schema.INTEGER_ID
 
 
-def id_expression(kind: str) -> str:
-    """Return the SQL expression of the id as it is written."""
-    return "CAST(t.id AS BIGINT)" if kind == schema.INTEGER_ID else "t.id"
+def id_expression(kind: str, cell: str) -> str:
+    """Return the SQL expression of the id as it is written, out of its text."""
+    return f"CAST({cell} AS BIGINT)" if kind == schema.INTEGER_ID else cell
 
 
 def code_counts(connection: tables.Connection) -> dict[int, tuple[int, int]]:

@@ -97,9 +97,10 @@ def _open_files(
     if not listed:
         raise StepError("no file is left that belongs to no failed model")
     folder = contract.input_dir(contract.IN_RAW)
-    rawfile.check_files(listed, folder)
+    plain = rawfile.check_files(listed, folder, delimiter)
     owner = scope.owner if scope.isolates else None
-    return rawfile.open_files([file.key for file in listed], folder, delimiter, owner, needed, named), lost
+    opened = rawfile.open_files([file.key for file in listed], folder, delimiter, owner, needed, named)
+    return [replace(file, is_plain=file.key in plain) for file in opened], lost
 
 
 def _blank(like: RawFile, key: str, delimiter: str) -> RawFile:

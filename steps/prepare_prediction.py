@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from steps import assignment, chunk, contract, job, loading, problem, routing, tables
-from steps.assignment import Placement, Rule
+from steps.assignment import Placement, Plan, Rule
 from steps.isolation import Owners, Scope
 from steps.loading import Layout, Loaded, Misfits
 from steps.profile import Profile
@@ -58,6 +59,7 @@ class Data:
     settings: Settings
     schema: Schema
     loaded: Loaded
+    plan: Plan
     placement: Placement
     sizes: Mapping[int, int]
     id_type: str
@@ -88,7 +90,9 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     settings, trained, files = request.settings, request.trained, request.source.files
     plan = assignment.make_plan(settings.rules, files)
     layout = Layout(trained.columns, settings.id, settings.delimiter, checks=True)
-    loaded, owners = loading.load(connection, files, layout, plan), Owners.of_plan(plan)
+    loaded, owners = loading.load_numbers(connection, files, layout, plan), Owners.of_plan(plan)
+    if loaded is None or loading.count_bad(connection):
+        loaded = loading.load(connection, files, layout, plan)
     everything = {code: rows for code, (rows, _) in loading.code_counts(connection).items()}
     spared = owners.spared(everything, scope.failed)
     kept, counts = loading.kept(spared), {code: n for code, n in everything.items() if code not in spared}
@@ -103,7 +107,7 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     waiting = _count_waiting(loaded, _lost_codes(owners.by_model(everything), placement, scope), everything, scope)
     placed, id_type = _without_lost(placement, scope), loading.id_type(connection, kept)
     sizes = routing.sizes(counts, placed.models)
-    return Data(settings, trained, loaded, placed, sizes, id_type, scope.failed, waiting)
+    return Data(settings, trained, loaded, plan, placed, sizes, id_type, scope.failed, waiting)
 
 
 def _blame(
@@ -163,11 +167,11 @@ def _write_models(connection: tables.Connection, data: Data) -> None:
 
 def _stream(connection: tables.Connection, data: Data) -> Iterator[routing.Batch]:
     """Yield all rows in file order, with the model of each; the first column is their position over all files."""
-    columns = [f"t.c{n}" for n in range(len(data.schema.columns))]
-    chosen = ", ".join(["t.code", "t.rowid", loading.id_expression(data.id_type), *columns])
     lookup = routing.Lookup(data.placement.models)
-    for batch in connection.sql(f"SELECT {chosen} FROM t").to_arrow_reader(chunk.ROWS):  # noqa: S608 - own names
-        yield lookup.models(batch.column(0).to_numpy()), batch.remove_column(0)
+    layout = Layout(data.schema.columns, data.settings.id, data.settings.delimiter)
+    for position, batch in loading.stream(connection, data.loaded, layout, data.plan, data.id_type):
+        positions = pa.array(np.arange(position, position + batch.num_rows))
+        yield lookup.models(batch.column(0).to_numpy()), batch.set_column(0, contract.ROW, positions)
 
 
 class _Folder:

@@ -42,6 +42,7 @@ class Data:
     settings: Settings
     typing: Typing
     loaded: Loaded
+    plan: Plan
     placement: Placement
     counts: Mapping[int, tuple[int, int]]
     id_type: str | None
@@ -88,7 +89,7 @@ def _place(connection: tables.Connection, settings: Settings, read: Read, scope:
     problems += _check_null_labels(settings, counts)
     scope.settle(problems, lambda: _blame(connection, settings, loaded, owners.by_model(counts)) if has_id else {})
     id_type = loading.id_type(connection, rows) if has_id else None
-    return Data(settings, read.typing, loaded, placement, counts, id_type, scope.failed)
+    return Data(settings, read.typing, loaded, read.plan, placement, counts, id_type, scope.failed)
 
 
 def _blame(
@@ -147,15 +148,12 @@ def _write_models(connection: tables.Connection, data: Data, held: npt.NDArray[n
 
 def _stream(connection: tables.Connection, data: Data, held: npt.NDArray[np.bool_]) -> Iterator[routing.Batch]:
     """Yield all rows in file order, with the model of each; the first column tells which are held out."""
-    ids = [loading.id_expression(data.id_type)] if data.id_type else []
-    chosen = ", ".join(["t.code", *ids, "t.label", *(f"t.c{n}" for n in data.typing.positions)])
-    lookup, position = routing.Lookup(data.placement.models), 0
-    for batch in connection.sql(f"SELECT {chosen} FROM t").to_arrow_reader(chunk.ROWS):  # noqa: S608 - own names
+    lookup = routing.Lookup(data.placement.models)
+    layout = intake.layout(data.settings, data.loaded.files[0], data.typing)
+    for position, batch in loading.stream(connection, data.loaded, layout, data.plan, data.id_type):
         models = lookup.models(batch.column(0).to_numpy())
-        models[batch.column(1 + len(ids)).is_null().to_numpy(False)] = routing.NOBODY
-        flags = pa.array(held[position : position + batch.num_rows])
-        position += batch.num_rows
-        yield models, batch.set_column(0, "h", flags)
+        models[batch.column(batch.schema.get_field_index("label")).is_null().to_numpy(False)] = routing.NOBODY
+        yield models, batch.set_column(0, "h", pa.array(held[position : position + batch.num_rows]))
 
 
 class _Folder:

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from steps import contract, problem
 from steps.contract import DataFile
+from steps.forms import OddNumbers
 
 CSV_SUFFIX = ".csv"
 PARQUET_SUFFIX = ".parquet"
@@ -65,7 +66,8 @@ class RawFile:
     """One raw file: key below the raw folder, place on disk, and per column its name and how it is stored.
 
     One that cannot be used has in `blank` the rows that stand in for its own, so that all others keep their positions;
-    none do where nothing tells how many they are. The columns at the positions `left_out` are no data.
+    none do where nothing tells how many they are. The columns at the positions `left_out` are no data. The numbers of a
+    `plain` file have no odd form (see `forms`), so that the reader's own cast may read them: see `with_numbers`.
     """
 
     key: str
@@ -75,6 +77,14 @@ class RawFile:
     blank: int | None = None
     is_uncountable: bool = False
     left_out: tuple[int, ...] = ()
+    is_plain: bool = False
+
+    def with_numbers(self, columns: Collection[str]) -> RawFile:
+        """Return the file with these columns of CSV read as numbers; itself where it is not plain."""
+        if not self.is_plain:
+            return self
+        pairs = zip(self.columns, self.stored, strict=True)
+        return replace(self, stored=tuple(FLOAT if name in columns else stored for name, stored in pairs))
 
     @property
     def is_parquet(self) -> bool:
@@ -130,12 +140,26 @@ def check_manifest(manifest: Mapping[str, Any], version: str, globs: Sequence[st
     return files
 
 
-def check_files(files: Sequence[DataFile], folder: Path) -> None:
-    """Raise StepError unless every file is there, as the manifest lists it, not empty, and CSV in UTF-8."""
+def check_files(files: Sequence[DataFile], folder: Path, delimiter: str) -> frozenset[str]:
+    """Return the keys of the CSV files that are plain.
+
+    Raises:
+        StepError: a file is not there, is not as the manifest lists it, is empty, or is CSV and not UTF-8.
+    """
     problem.raise_all([text for file in files for text in _changes(file, folder)])
-    found = {file.key: _read_through(file, folder) for file in files}
-    problem.raise_all([changed for changed, _ in found.values() if changed])
-    problem.raise_files((key, damage) for key, (_, damage) in found.items() if damage)
+    found = {file.key: _read_through(file, folder, delimiter) for file in files}
+    problem.raise_all([read.changed for read in found.values() if read.changed])
+    problem.raise_files((key, read.damage) for key, read in found.items() if read.damage)
+    return frozenset(key for key, read in found.items() if read.is_plain)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What tells that a file is not the manifest's, what is wrong with its content, and whether it is plain CSV."""
+
+    changed: str
+    damage: str
+    is_plain: bool
 
 
 def _changes(file: DataFile, folder: Path) -> list[str]:
@@ -148,21 +172,25 @@ def _changes(file: DataFile, folder: Path) -> list[str]:
     return []
 
 
-def _read_through(file: DataFile, folder: Path) -> tuple[str, str]:
-    """Return what tells that a file is not the manifest's, and what is wrong with its content."""
+def _read_through(file: DataFile, folder: Path, delimiter: str) -> _Read:
     digest, damage = hashlib.sha256(), "" if file.size else f"file {file.key!r} is empty"
     scan = _Utf8() if not is_parquet(file.key) else None
+    odd = OddNumbers(delimiter)
     verified = re.fullmatch(r"[0-9a-f]{64}", file.etag) is not None
     with (folder / file.key).open("rb") as stream:
         while block := stream.read(BLOCK):
             if verified:
                 digest.update(block)
-            if scan and not damage and not scan.feed(block):
-                damage = f"file {file.key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"
+            if scan and not damage:
+                odd.feed(block)
+                if not scan.feed(block):
+                    damage = f"file {file.key!r} is not UTF-8: line {scan.line}{scan.guess}; save it as UTF-8"
     if scan and not damage and not scan.finish():
         damage = f"file {file.key!r} is not UTF-8: it ends within a character in line {scan.line}; save it as UTF-8"
-    changed = verified and digest.hexdigest() != file.etag
-    return f"file {file.key!r} changed: its sha256 is not the manifest's; start a new run" if changed else "", damage
+    changed = ""
+    if verified and digest.hexdigest() != file.etag:
+        changed = f"file {file.key!r} changed: its sha256 is not the manifest's; start a new run"
+    return _Read(changed, damage, scan is not None and not odd.found)
 
 
 class _Utf8:
@@ -179,6 +207,9 @@ class _Utf8:
             self.guess = " (it looks like UTF-16)"
         self._first = False
         pending = len(self._decoder.getstate()[0])
+        if not pending and block.isascii():
+            self.line += block.count(b"\n")
+            return True
         try:
             self._decoder.decode(block)
         except UnicodeDecodeError as error:

@@ -95,9 +95,10 @@ def scan(file: RawFile, delimiter: str) -> str:
         for position in file.left_out:  # in ascending order, so that each is inserted where it stands in the file
             names.insert(position, f"left_out{position}")
         return f"read_parquet({path}) AS s({', '.join(names)})"
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    types = ["DOUBLE" if stored == rawfile.FLOAT else "VARCHAR" for stored in file.stored]
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in zip(names, types, strict=True))
     return (
-        f"read_csv({path}, header = true, auto_detect = false, all_varchar = true, strict_mode = true, "
+        f"read_csv({path}, header = true, auto_detect = false, strict_mode = true, "
         f"delim = {cells.literal(delimiter)}, quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}})"
     )
 

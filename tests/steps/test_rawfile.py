@@ -40,7 +40,7 @@ def test_a_key_that_leaves_the_raw_folder_is_refused(tmp_path):
     (tmp_path / "raw").mkdir()
 
     with pytest.raises(StepError, match="not in the raw folder"):
-        rawfile.check_files([rawfile.DataFile("../secret.csv", "", 2)], tmp_path / "raw")
+        rawfile.check_files([rawfile.DataFile("../secret.csv", "", 2)], tmp_path / "raw", ",")
 
 
 @pytest.mark.parametrize("key", ["/etc/train.csv", "../train.csv", "a/../train.csv", "train\n.csv", "a//train.csv"])
@@ -52,7 +52,7 @@ def test_a_manifest_that_names_no_plain_key_is_refused_before_anything_is_opened
         rawfile.check_manifest({"files": [entry]}, version, ["*train*"])
     assert "\n" not in str(caught.value)
     with pytest.raises(StepError, match="not in the raw folder"):
-        rawfile.check_files([rawfile.DataFile(**entry)], tmp_path)
+        rawfile.check_files([rawfile.DataFile(**entry)], tmp_path, ",")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
