@@ -14,6 +14,7 @@ from pipelines import executions_table, fetching, results
 from pipelines.errors import ExecutionError
 from pipelines.executions_table import Line
 from pipelines.local import document, history
+from pipelines.local.load import Taken
 from pipelines.local.record import SUCCEEDED, StepRecord
 from pipelines.local.step import PROCESSING, Definition
 from pipelines.local.workspace import Workspace, list_files
@@ -115,15 +116,20 @@ def fetch(arguments: argparse.Namespace, asked: Asked) -> int:
 
 def step_seconds(root: Path, pipeline: str) -> dict[str, float]:
     """Return how long the Processing steps of a pipeline took when they last ran in the workspace, by name."""
+    return {name: taken.seconds for name, taken in steps_taken(root, pipeline).items()}
+
+
+def steps_taken(root: Path, pipeline: str) -> dict[str, Taken]:
+    """Return what the Processing steps of a pipeline took when they last ran in the workspace, by name."""
     origins = sorted((o for o in _origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
-    found: dict[str, float] = {}
+    found: dict[str, Taken] = {}
     for origin in origins[-_RECENT:]:
         try:
             past = history.read_past(root / FOLDER / origin.execution)
         except (ExecutionError, OSError):
             continue  # damaged; its own commands say so
         records = past.records.values() if past else ()
-        found |= {r.name: r.seconds for r in records if _ran(r)}
+        found |= {r.name: Taken(r.seconds, r.peak_memory_mb) for r in records if _ran(r)}
     return found
 
 

@@ -330,6 +330,7 @@ def _carry_out(
     """Execute, mail a failure, and return the result."""
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     _write_down(origin, request, workspace)
+    request = replace(request, taken=local_executions.steps_taken(workspace.root, origin.pipeline))
     with display(request.definition, origin.execution) as progress:
         world = surroundings.make_world(workspace, origin.pipeline, progress, hint, arguments.launcher)
         outcome = _execute(request, world, progress, hint)

@@ -23,6 +23,7 @@ from pipelines.account import NOT_SET
 from pipelines.deployment import IMAGES
 from pipelines.errors import DefinitionError, ExecutionError
 from pipelines.image_tags import LIBRARIES, image_tags
+from pipelines.instances import machine_of
 from pipelines.local import container
 from pipelines.local.engine import World
 from pipelines.local.launch import Launcher, ProcessLauncher
@@ -69,6 +70,7 @@ def make_world(
         fingerprint=stamp,
         say=progress.say,
         explain=explain.say_changes,
+        machine_of=machine_of,
     )
 
 

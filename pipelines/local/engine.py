@@ -17,11 +17,14 @@ from types import FrameType
 
 from pipelines.errors import BrokenOffError, ExecutionError, PipelineError
 from pipelines.local import values
+from pipelines.local.admission import Admission
 from pipelines.local.cache import Digests
 from pipelines.local.cores import Cores
 from pipelines.local.durable import lock_workspace, sweep
+from pipelines.local.frontier import Frontier
 from pipelines.local.history import History, load, lock_execution
 from pipelines.local.launch import Exit, Launcher, ProcessLauncher, Task
+from pipelines.local.load import Experience, core_weights
 from pipelines.local.orphans import end_processes
 from pipelines.local.processing import LOG_FILE, Site, run_processing
 from pipelines.local.record import (
@@ -37,8 +40,8 @@ from pipelines.local.record import (
     StepRecord,
 )
 from pipelines.local.request import Request, Watch, World
-from pipelines.local.schedule import build_graph, core_shares, may_skip, ready, skipped
-from pipelines.local.staging import put_objects, read_json
+from pipelines.local.schedule import Graph, build_graph, core_shares, may_skip, skipped
+from pipelines.local.staging import find_objects, put_objects, read_json
 from pipelines.local.start import Start, begin, load_request, recall
 from pipelines.local.step import CONDITION, FAIL, LAMBDA, PROCESSING, Step
 from pipelines.local.workspace import EXECUTIONS_DIR
@@ -78,10 +81,11 @@ def execute(request: Request, world: World, watch: Watch) -> Outcome:
         end_processes(root / EXECUTIONS_DIR)  # of engines that were killed: under the lock there is none but us
         put_objects(request.objects, world.workspace)  # again under the lock: --gc may have worked until now
         request = recall(request, world.workspace)
-        start = begin(request, build_graph(request.definition), world.workspace, world.clock())
+        graph = build_graph(request.definition)
+        start = begin(request, graph, world.workspace, world.clock())
         digests, history = Digests(world.workspace.cache / "digests.sqlite"), History(folder)
         try:
-            return _Run(request, world, watch, start, history, digests).run()
+            return _Run(request, world, watch, graph, start, history, digests).run()
         finally:
             history.close()
             digests.close()
@@ -115,22 +119,37 @@ class _Run:
     """One execution while it runs."""
 
     def __init__(
-        self, request: Request, world: World, watch: Watch, start: Start, history: History, digests: Digests
+        self,
+        request: Request,
+        world: World,
+        watch: Watch,
+        graph: Graph,
+        start: Start,
+        history: History,
+        digests: Digests,
     ) -> None:
-        self._request, self._world, self._watch = request, world, watch
+        self._request, self._world, self._watch, self._graph = request, world, watch, graph
         self._history, self._digests = history, digests
         self._kept, self._lost = start.kept, start.lost
         self._records: dict[str, StepRecord] = {}
+        self._failed: list[str] = []
         self._may_skip = False
-        self._graph = build_graph(request.definition)
-        self._limit = request.parallelism or request.definition.parallelism
-        self._shares = core_shares(self._graph, max(1, request.cores), self._limit)
-        self._cores = Cores(request.cores)
+        self._frontier = Frontier(graph)
+        self._admission = self._make_admission()
+        self._experience = Experience(graph.steps, request.taken, world.machine_of)
+        self._sizes: dict[str, int] = {}
         self._working: dict[str, tuple[int, ...]] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._stop = threading.Event()
         self._inbox: queue.SimpleQueue[StepEvent | StepRecord | BaseException] = queue.SimpleQueue()
         self._variables = values.execution_variables(request.pipeline, request.execution_id, start.first_start)
+
+    def _make_admission(self) -> Admission:
+        request, world = self._request, self._world
+        limit = request.parallelism or request.definition.parallelism
+        weights = core_weights(self._graph.steps, world.machine_of)
+        shares = core_shares(self._graph, max(1, request.cores), limit, weights)
+        return Admission(shares, Cores(request.cores), limit, world.free_memory)
 
     def run(self) -> Outcome:
         """Run until nothing works and nothing can start."""
@@ -143,7 +162,7 @@ class _Run:
         except BaseException:
             self._abandon()
             raise
-        failed = tuple(record for record in self._records.values() if record.status == FAILED)
+        failed = tuple(self._records[name] for name in self._failed)
         status, end = FAILED if failed else SUCCEEDED, self._world.clock()
         self._history.add_execution(status, end)
         ordered = {name: self._records[name] for name in self._graph.steps if name in self._records}
@@ -173,35 +192,37 @@ class _Run:
             for name, reason in skipped(self._graph, self._records).items():
                 self._end(StepRecord(name, self._graph.steps[name].type, SKIPPED, reason=reason))
             self._may_skip = False
-        if not any(record.status == FAILED for record in self._records.values()):
+        if not self._failed:
             self._start_ready()
         return bool(self._working)
 
     def _start_ready(self) -> None:
-        """Start ready steps in the order of the definition; no Processing step overtakes one that waits for cores."""
-        waiting = False
-        for name in ready(self._graph, self._records):
-            step = self._graph.steps[name]
-            if name in self._working or (waiting and step.type == PROCESSING):
-                continue
-            cores = self._take_cores(step)
-            if cores is None:
-                waiting = True
-                continue
-            self._start(step, cores)
+        """Start what is ready, in the order of the definition; Processing steps as far as the machine admits them."""
+        steps = self._graph.steps
+        for name in self._frontier.take(self._records):
+            if steps[name].type == PROCESSING:
+                self._sizes[name] = self._measure(steps[name])
+                seconds = self._experience.seconds(steps[name], self._sizes[name])
+                self._admission.add(name, seconds, self._frontier.positions[name])
+            else:
+                self._start(steps[name], ())
+        for name, cores in self._admission.admit(lambda n: self._experience.memory_mb(steps[n], self._sizes[n])):
+            self._start(steps[name], cores)
 
-    def _take_cores(self, step: Step) -> tuple[int, ...] | None:
-        if step.type != PROCESSING:
-            return ()
-        busy = sum(1 for name in self._working if self._graph.steps[name].type == PROCESSING)
-        if self._limit and busy >= self._limit:
-            return None
-        return self._cores.take(self._shares[step.name])
+    def _measure(self, step: Step) -> int:
+        """Return the bytes of a step's inputs; 0 where nobody asks, or where it will fail for want of them."""
+        if step.job is None or self._experience.is_known(step):
+            return 0
+        with contextlib.suppress(PipelineError, OSError):
+            found = find_objects(values.resolve_job(step.job, self._scope(self._records)), self._world.workspace)
+            return sum(stored.path.stat().st_size for objects in found.values() for stored in objects)
+        return 0
 
     def _start(self, step: Step, cores: tuple[int, ...]) -> None:
         self._note(StepEvent(step.name, step.type, STARTING, self._world.clock()))
         self._working[step.name] = cores
-        thread = threading.Thread(target=self._work, args=(step, cores, dict(self._records)), daemon=True)
+        needed = {name: self._records[name] for name in self._graph.needs[step.name]}
+        thread = threading.Thread(target=self._work, args=(step, cores, needed), daemon=True)
         self._threads[step.name] = thread
         thread.start()
 
@@ -211,11 +232,15 @@ class _Run:
         if isinstance(item, StepEvent):
             self._note(item)
             return
-        self._cores.give(self._working.pop(item.name))
+        del self._working[item.name], self._threads[item.name]
+        self._admission.release(item.name)
+        self._experience.learn(item)
         self._end(item)
 
     def _end(self, record: StepRecord, message: str = "") -> None:
         self._records[record.name] = record
+        self._frontier.end(record, self._records)
+        self._failed += [record.name] if record.status == FAILED else []
         self._may_skip = self._may_skip or may_skip(record)
         status = CACHED if record.cached and record.status == SUCCEEDED else record.status
         at = self._world.clock()
@@ -249,14 +274,7 @@ class _Run:
             self._inbox.put(error)
 
     def _run_step(self, step: Step, cores: tuple[int, ...], records: Mapping[str, StepRecord]) -> StepRecord:
-        workspace = self._world.workspace
-        scope = values.Scope(
-            parameters=self._request.parameters,
-            execution=self._variables,
-            steps=self._graph.steps,
-            records=records,
-            read_json=lambda uri: read_json(workspace, uri),
-        )
+        scope = self._scope(records)
         if step.type == CONDITION:
             outcome = values.evaluate_all(step.arguments["Conditions"], scope)
             return StepRecord(step.name, CONDITION, SUCCEEDED, results={"Outcome": outcome})
@@ -266,6 +284,16 @@ class _Run:
             return self._run_lambda(step, scope)
         assert step.job is not None  # noqa: S101 - a Processing step that was parsed has a job
         return run_processing(step, values.resolve_job(step.job, scope), self._site(step, cores))
+
+    def _scope(self, records: Mapping[str, StepRecord]) -> values.Scope:
+        workspace = self._world.workspace
+        return values.Scope(
+            parameters=self._request.parameters,
+            execution=self._variables,
+            steps=self._graph.steps,
+            records=records,
+            read_json=lambda uri: read_json(workspace, uri),
+        )
 
     def _run_lambda(self, step: Step, scope: values.Scope) -> StepRecord:
         event = {key: values.resolve(value, scope) for key, value in step.arguments.items()}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from pipelines.local.difference import Explain, say_plainly
 from pipelines.local.launch import Launcher
+from pipelines.local.load import Machine, MachineOf, Taken
+from pipelines.local.memory import free_memory
 from pipelines.local.record import Scalar, StepEvent
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
@@ -23,13 +25,19 @@ def _say_nothing(line: str) -> None:
     del line
 
 
+def _know_no_machine(instance_type: str) -> Machine | None:
+    del instance_type
+    return None
+
+
 @dataclass(frozen=True)
 class Request:
     """One execution to run.
 
     `resume` goes on with an execution that failed or was cut off: what succeeded is kept. `selected` runs these
     steps only and takes all others from the execution `source`. `parallelism` overrides the definition's own.
-    `objects` are put into the workspace by URI before anything runs.
+    `objects` are put into the workspace by URI before anything runs. `taken` says what steps took when they last ran,
+    by name: the longest start first, and no more side by side than memory holds.
     """
 
     execution_id: str
@@ -43,6 +51,7 @@ class Request:
     use_cache: bool = True
     pipeline: str = "local"
     objects: Mapping[str, bytes] = field(default_factory=dict)
+    taken: Mapping[str, Taken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,8 @@ class World:
 
     `call_lambda` runs a function by its ARN on an event; `clock` gives seconds since the epoch; `fingerprint` names,
     one a line, what a step's result depends on but its definition does not show: the libraries with their versions.
-    `explain` says in words what changed since a step's last run; `say` shows people a
-    line.
+    `explain` says in words what changed since a step's last run; `say` shows people a line. `free_memory` gives
+    megabytes, `machine_of` what an instance type has; both None where it is not known.
     """
 
     workspace: Workspace
@@ -63,3 +72,5 @@ class World:
     fingerprint: str = ""
     say: Callable[[str], None] = _say_nothing
     explain: Explain = say_plainly
+    free_memory: Callable[[], float | None] = free_memory
+    machine_of: MachineOf = _know_no_machine

@@ -56,23 +56,13 @@ def _needs(step: Step, branch: Branch | None) -> Iterable[str]:
         yield branch[0]
 
 
-def ready(graph: Graph, records: Mapping[str, StepRecord]) -> list[str]:
-    """Return the steps without a record whose needs have all succeeded, in the order of the definition."""
-    done = {name for name, record in records.items() if record.status == SUCCEEDED}
-    return [
-        name
-        for name in graph.steps
-        if name not in records and graph.needs[name] <= done and not _lost_branch(graph, records, name)
-    ]
-
-
 def skipped(graph: Graph, records: Mapping[str, StepRecord]) -> dict[str, str]:
     """Return the steps without a record that can never run any more, each with the reason."""
     found: dict[str, str] = {}
     for name in graph.order:
         if name in records:
             continue
-        if lost := _lost_branch(graph, records, name):
+        if lost := lost_branch(graph, records, name):
             found[name] = f"{lost} took the other branch"
             continue
         dead = sorted(n for n in graph.needs[name] if n in found or (n in records and records[n].status == SKIPPED))
@@ -86,7 +76,7 @@ def may_skip(record: StepRecord) -> bool:
     return record.type == CONDITION or record.status != SUCCEEDED
 
 
-def _lost_branch(graph: Graph, records: Mapping[str, StepRecord], name: str) -> str:
+def lost_branch(graph: Graph, records: Mapping[str, StepRecord], name: str) -> str:
     """Return the condition that decided against a step's branch, or an empty text."""
     condition, wanted = graph.branches.get(name, ("", True))
     record = records.get(condition)
@@ -102,27 +92,46 @@ def depths(graph: Graph) -> dict[str, int]:
     return found
 
 
-def core_shares(graph: Graph, cores: int, parallelism: int | None) -> dict[str, int]:
+def core_shares(
+    graph: Graph, cores: int, parallelism: int | None, weights: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """Return how many cores each Processing step gets.
 
     Steps of the same depth and branch run side by side, so they share what there is; a step that stands alone gets
     all cores. It depends on nothing but the definition, so that a run and its repetition share out alike.
+
+    Args:
+        graph: of the definition.
+        cores: that there are.
+        parallelism: steps that may work at one time.
+        weights: cores of a step's instance type; steps side by side on unlike types share in this proportion.
     """
     depth = depths(graph)
     groups: dict[tuple[int, Branch | None], list[str]] = {}
     for name, step in graph.steps.items():
         if step.type == PROCESSING:
             groups.setdefault((depth[name], graph.branches.get(name)), []).append(name)
-    return {n: share for names in groups.values() for n, share in _share_out(names, cores, parallelism or cores)}
+    waves = [wave for names in groups.values() for wave in _waves(names, min(parallelism or cores, cores))]
+    return {name: share for wave in waves for name, share in _share_out(wave, cores, weights or {})}
 
 
-def _share_out(names: Sequence[str], cores: int, parallelism: int) -> Iterator[tuple[str, int]]:
-    """Yield the cores of each step of a group.
+def _waves(names: Sequence[str], width: int) -> Iterator[Sequence[str]]:
+    """Yield the steps of a group that share all cores.
 
     Where the steps make no whole number of waves, the odd ones come first with all cores between them: three steps on
     two cores end sooner as one on both and two on one each than as two and then one, which leaves a core idle.
     """
-    width = min(parallelism, cores, len(names))
+    width = min(width, len(names))
     odd = len(names) % width
-    for position, name in enumerate(names):
-        yield name, max(1, cores // (odd if position < odd else width))
+    if odd:
+        yield names[:odd]
+    yield from (names[first : first + width] for first in range(odd, len(names), width))
+
+
+def _share_out(wave: Sequence[str], cores: int, weights: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Yield the cores of each step of a wave: one, and its part of the others."""
+    known = [weights[name] for name in wave if name in weights]
+    like = len(known) < len(wave)
+    total = len(wave) if like else sum(known)
+    for name in wave:
+        yield name, 1 + (cores - len(wave)) * (1 if like else weights[name]) // total

@@ -135,6 +135,7 @@ class Lab:
     explain: Explain = say_plainly
     events: list[StepEvent] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    free: float | None = None
     count: int = 0
 
     @property
@@ -146,7 +147,7 @@ class Lab:
         def call(arn: str, event: dict[str, Any]) -> Mapping[str, Any]:
             return self.functions[arn.removeprefix(FUNCTION)](event)
 
-        more = {"fingerprint": self.fingerprint, "explain": self.explain}
+        more = {"fingerprint": self.fingerprint, "explain": self.explain, "free_memory": lambda: self.free}
         return World(self.workspace, self.launcher, call, sleep=self.waits.append, **more)
 
     def put(self, uri: str, text: str) -> None:

@@ -15,6 +15,7 @@ from pipelines.local.cores import Cores
 from pipelines.local.engine import load
 from pipelines.local.history import read_past
 from pipelines.local.launch import Task, build_environment, map_path, map_paths
+from pipelines.local.memory import free_memory
 from pipelines.local.workspace import Workspace
 
 READ = """
@@ -192,3 +193,33 @@ def test_peak_memory_is_the_childs_own_even_below_the_parents(lab: Lab) -> None:
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     assert outcome.steps["Small"].peak_memory_mb < min(own, 40)
     assert 300 < outcome.steps["Big"].peak_memory_mb < 340
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Path:
+    """A /proc and control groups that give 900 MB of 1,000, and our own group 300 of which 100 are copies of files."""
+    files = {
+        "proc/meminfo": "MemTotal: 1000000 kB\nMemAvailable: 900000 kB\n",
+        "proc/self/cgroup": "1:cpu:/\n0::/outer/own\n",
+        "groups/outer/memory.max": "max\n",
+        "groups/outer/own/memory.max": "300000000\n",
+        "groups/outer/own/memory.current": "250000000\n",
+        "groups/outer/own/memory.stat": "anon 5\ninactive_file 100000000\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_free_memory_is_the_least_that_machine_and_control_groups_leave(system: Path) -> None:
+    assert free_memory(system / "proc", system / "groups") == 150.0
+    (system / "groups/outer/own/memory.max").write_text("max\n")
+    assert free_memory(system / "proc", system / "groups") == 921.6
+    (system / "groups/outer/memory.max").write_text("50000000\n")
+    (system / "groups/outer/memory.current").write_text("60000000\n")
+    assert free_memory(system / "proc", system / "groups") == 0.0
+
+
+def test_free_memory_is_unknown_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert free_memory(tmp_path, tmp_path) is None
