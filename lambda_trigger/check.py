@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lambda_trigger import findings, settings, stability
+from lambda_trigger import findings, many, settings, stability
 from lambda_trigger.decide import find_default
 from lambda_trigger.findings import Checked, Default
 from lambda_trigger.ports import ObjectStore, Ports, Scalar, StoreError, join_uri, ports_for
@@ -21,8 +20,6 @@ from steps import contract
 
 log = make_logger(__name__)
 
-READERS = 8
-"""Models that are read at a time: a thousand take a minute instead of eight."""
 NAMED = 50
 """Failures that the message names; all of them are in `contract.json`."""
 NO_ROWS = "no rows to predict"
@@ -40,8 +37,7 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
     """
     ports = ports_for(context)
     chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
-    with ThreadPoolExecutor(READERS) as readers:
-        models = list(readers.map(lambda model: _check_model(ports, chosen, event, model), chosen.models))
+    models = many.for_each(chosen.models, lambda model: _check_model(ports, chosen, event, model))
     notes = findings.find_strangers(chosen.drift.ignore, _columns_of(ports.objects, event))
     uri = join_uri(event[contract.KEY_OUTPUT], contract.CONTRACT_FILE)
     ports.objects.write_text(uri, findings.to_json(str(event[contract.KEY_EXECUTION]), chosen.drift, models, notes))
@@ -54,7 +50,7 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
 
 
 def _check_model(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], model: Model) -> Checked:
-    train, predict = (join_uri(event[key], model.slug) for key in (contract.KEY_TRAIN, contract.KEY_PREDICT))
+    train, predict = (join_uri(event[key], model.prepared) for key in (contract.KEY_TRAIN, contract.KEY_PREDICT))
     waiting = _read(ports.objects, predict, contract.STATUS_FILE)
     if waiting["status"] != contract.PREPARED or not waiting["rows"]:
         return Checked(model.name, model.slug, reason=waiting.get("reason") or NO_ROWS)

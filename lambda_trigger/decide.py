@@ -1,18 +1,19 @@
 """Decide: which model serves each segment after the gate said no: fresh, a registered default, or none.
 
 `choose` and `models_in_need` are pure. `handler` looks up the defaults of all models, writes
-`decision.json` for its slice of DECIDE_WIDTH models (a Lambda step returns 50 values at most) and returns
-each one's model and image URI.
+`decision.json` for its slice of DECIDE_WIDTH jobs (a Lambda step returns 50 values at most) and returns each
+one's model and image URI; the models of a shard are a manifest, and share an image (`sharing`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lambda_trigger import evaluation, settings, verdicts
+from lambda_trigger import evaluation, many, settings, sharing, verdicts
+from lambda_trigger.evaluation import Evaluation
 from lambda_trigger.ports import (
     APPROVED,
     ModelPackage,
@@ -24,6 +25,7 @@ from lambda_trigger.ports import (
     ports_for,
 )
 from lambda_trigger.settings import Model, Settings
+from lambda_trigger.sharing import Job, Loads
 from lambda_trigger.text import list_names, make_logger, quote_argument
 from lambda_trigger.verdicts import Verdict, Verdicts
 from steps import contract
@@ -89,17 +91,21 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
     ports = ports_for(context)
     chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
     first = int(event[contract.KEY_FIRST])
-    candidates = _collect(ports, chosen, event, chosen.models[first : first + contract.DECIDE_WIDTH])
-    choices = [choose(model, candidates) for model in chosen.models[first : first + contract.DECIDE_WIDTH]]
-    ports.objects.write_text(candidates.decision_uri, _to_json(event, candidates.policy, choices))
-    log.info("decided for %d models", len(choices))
+    jobs = sharing.jobs_of(chosen.models)[first : first + contract.DECIDE_WIDTH]
+    models = [model for job in jobs for model in job.models]
+    candidates = _collect(ports, chosen, event, models)
+    choices = {model.slug: choose(model, candidates) for model in models}
+    prefix = f"{chosen.prefix}/" if any(job.is_shard for job in jobs) else None
+    text = _to_json(event, candidates.policy, prefix, choices.values())
+    ports.objects.write_text(candidates.decision_uri, text)
+    log.info("decided for %d models in %d jobs", len(choices), len(jobs))
     outputs: dict[str, Scalar] = {
         contract.OUT_DECISION: candidates.decision_uri,
         contract.OUT_DECISIONS: str(event[contract.KEY_OUTPUT]),
     }
-    for position, choice in enumerate(choices):
-        model_key, image_key = contract.decide_outputs(position)
-        outputs |= {model_key: choice.model_uri, image_key: choice.image_uri}
+    for position, job in enumerate(jobs):
+        served = _serve(ports.objects, chosen, candidates, job, [choices[model.slug] for model in job.models])
+        outputs |= dict(zip(contract.decide_outputs(position), served, strict=True))
     return outputs
 
 
@@ -164,16 +170,20 @@ def _collect(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], models
     """Read all that the decision rests on: the defaults for all models, the rest for this slice."""
     objects, policy = ports.objects, _check_policy(str(event[contract.KEY_POLICY]))
     found = verdicts.parse(objects.read_text(str(event[contract.KEY_VERDICTS])))
-    prepared = {model.slug: _read_prepared(objects, event, model) for model in chosen.models}
+    read = many.for_each(chosen.models, lambda model: _read_prepared(objects, event, model))
+    prepared = {model.slug: each for model, each in zip(chosen.models, read, strict=True)}
     unprepared = {slug for slug, status in prepared.items() if status.get("status") == contract.FAILED}
     rows = {slug: 0 if slug in unprepared else int(status["rows"]) for slug, status in prepared.items()}
     accepted = [model for model in models if found.of(model.slug).accepted]
-    defaults, unfit = _find_defaults(ports, chosen, models_in_need(chosen.models, found, policy, rows), event)
+    fresh = many.for_each(accepted, lambda model: _fresh_model(objects, event, model))
+    need = models_in_need(chosen.models, found, policy, rows)
+    others = [model for model in chosen.models if rows[model.slug] > 0 and model not in need]
+    defaults, unfit = _find_defaults(ports, chosen, _Demand(need, others), event)
     return Candidates(
         found=found,
         policy=policy,
         rows=rows,
-        fresh={model.slug: _fresh_model(objects, event, model) for model in accepted},
+        fresh={model.slug: each for model, each in zip(accepted, fresh, strict=True)},
         defaults=defaults,
         image=str(event[contract.KEY_IMAGE]),
         decision_uri=join_uri(event[contract.KEY_OUTPUT], _slice_name(event), contract.DECISION_FILE),
@@ -196,29 +206,66 @@ def _slice_name(event: Mapping[str, Scalar]) -> str:
 
 def _read_prepared(objects: ObjectStore, event: Mapping[str, Scalar], model: Model) -> dict[str, Any]:
     """Return what PreparePrediction says of a model's rows."""
-    uri = join_uri(event[contract.KEY_PREDICT], model.slug, contract.STATUS_FILE)
+    uri = join_uri(event[contract.KEY_PREDICT], model.prepared, contract.STATUS_FILE)
     found: dict[str, Any] = json.loads(objects.read_text(uri))
     return found
 
 
 def _fresh_model(objects: ObjectStore, event: Mapping[str, Scalar], model: Model) -> tuple[str, str | None]:
-    uri = join_uri(event[contract.model_key(model.slug)], model.slug, contract.MODEL_FILE)
+    uri = join_uri(event[contract.model_key(model.unit)], model.slug, contract.MODEL_FILE)
     return uri, evaluation.read(objects, event, model).sha256
 
 
+@dataclass(frozen=True)
+class _Demand:
+    """The models with rows to predict: those that need a default, and those that their fresh model serves."""
+
+    need: Sequence[Model]
+    fresh: Sequence[Model]
+
+
 def _find_defaults(
-    ports: Ports, chosen: Settings, need: Sequence[Model], event: Mapping[str, Scalar]
+    ports: Ports, chosen: Settings, demand: _Demand, event: Mapping[str, Scalar]
 ) -> tuple[dict[str, ModelPackage], dict[str, str]]:
     """Return the defaults that can serve, and by slug why an approved one cannot."""
-    execution = str(event[contract.KEY_EXECUTION])
-    found = {m.slug: find_default(ports.registry, chosen.group(m).name, execution) for m in need}
-    approved = {slug: package for slug, package in found.items() if package is not None}
+    execution, need = str(event[contract.KEY_EXECUTION]), demand.need
+    found = many.for_each(need, lambda m: find_default(ports.registry, chosen.group(m).name, execution))
+    approved = {model.slug: package for model, package in zip(need, found, strict=True) if package is not None}
     unfit = {slug: why for slug, package in approved.items() if (why := why_unfit(package, ports.here))}
-    missing = [model for model in need if found[model.slug] is None or model.slug in unfit]
+    fitting = {slug: package for slug, package in approved.items() if slug not in unfit}
+    unfit |= _find_strangers(ports.objects, chosen, demand, fitting, event)
+    missing = [model for model in need if model.slug not in approved or model.slug in unfit]
     if missing and chosen.on_missing_default == "fail":
         known = {m.slug for m in missing if any(ports.registry.packages(chosen.group(m).name))}
         raise MissingDefaultError(_say_missing(ports, missing, _Known(known, unfit), execution))
     return {slug: package for slug, package in approved.items() if slug not in unfit}, unfit
+
+
+def _find_strangers(
+    objects: ObjectStore,
+    chosen: Settings,
+    demand: _Demand,
+    defaults: Mapping[str, ModelPackage],
+    event: Mapping[str, Scalar],
+) -> dict[str, str]:
+    """Return by slug why a default cannot serve together with the other models of its shard."""
+    image, prefix = str(event[contract.KEY_IMAGE]), f"{chosen.prefix}/"
+
+    def fresh(job: Job) -> Loads | None:
+        served = next((model for model in job.models if model in demand.fresh), None)
+        return _loads_in(evaluation.read(objects, event, served), image) if served else None
+
+    shared = [model for model in demand.need if model.shard and model.slug in defaults]
+    outside = [m for m in shared if not sharing.is_below(prefix, defaults[m.slug].artifact_uri)]
+    why = f"whose artifact does not lie below {prefix}; register it again"
+    found = {m.slug: f"default v{defaults[m.slug].version} is one {why}" for m in outside}
+    fitting = {slug: package for slug, package in defaults.items() if slug not in found}
+    return found | sharing.find_strangers(sharing.jobs_of(chosen.models), fitting, fresh, image)
+
+
+def _loads_in(found: Evaluation, image: str) -> Loads:
+    trained = {"autogluon_version": found.autogluon_version, "python_version": found.python_version}
+    return contract.Versions.of(trained) or image
 
 
 @dataclass(frozen=True)
@@ -258,6 +305,25 @@ def _command_for(ports: Ports, model: Model, known: _Known) -> str:
     return ports.command("registry", f"approve {name}" if has_versions else f"register {name} MODEL.tar.gz")
 
 
-def _to_json(event: Mapping[str, Scalar], policy: str, choices: Sequence[Choice]) -> str:
+def _serve(
+    objects: ObjectStore, chosen: Settings, candidates: Candidates, job: Job, choices: Sequence[Choice]
+) -> tuple[str, str]:
+    """Return the URIs of a job's model input and image; those of a shard are written down as a manifest.
+
+    It always names decision.json, since an input that holds nothing fails the job.
+    """
+    if not job.is_shard:
+        return choices[0].model_uri, choices[0].image_uri
+    serving = [each for each in choices if each.source != contract.SKIPPED and candidates.rows[each.slug] > 0]
+    uri = join_uri(candidates.decision_uri.rpartition("/")[0], f"{job.name}.json")
+    artifacts = [candidates.decision_uri, *(each.model_uri for each in serving)]
+    objects.write_text(uri, sharing.write_manifest(f"{chosen.prefix}/", artifacts))
+    is_fresh = any(each.source == contract.FRESH for each in serving)
+    return uri, candidates.image if is_fresh or not serving else serving[0].image_uri
+
+
+def _to_json(event: Mapping[str, Scalar], policy: str, prefix: str | None, choices: Iterable[Choice]) -> str:
+    """Return decision.json; `prefix` is that of the manifests, None where no job has one."""
     models = {choice.slug: asdict(choice) for choice in choices}
-    return contract.to_json({"execution": event[contract.KEY_EXECUTION], "policy": policy, "models": models})
+    head = {"execution": event[contract.KEY_EXECUTION], "policy": policy, "prefix": prefix}
+    return contract.to_json({**head, "models": models})

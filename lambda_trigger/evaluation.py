@@ -88,7 +88,7 @@ def read(objects: ObjectStore, event: Mapping[str, Scalar], model: Model) -> Eva
 
 def uri_of(event: Mapping[str, Scalar], model: Model) -> str:
     """Return the URI of a model's `evaluation.json`."""
-    return join_uri(event[contract.evaluation_key(model.slug)], model.slug, contract.EVALUATION_FILE)
+    return join_uri(event[contract.evaluation_key(model.unit)], model.slug, contract.EVALUATION_FILE)
 
 
 def _unreadable(problem: str) -> Evaluation:

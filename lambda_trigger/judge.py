@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lambda_trigger import evaluation, settings
+from lambda_trigger import evaluation, many, settings
 from lambda_trigger.evaluation import Evaluation
 from lambda_trigger.ports import Scalar, join_uri, ports_for
 from lambda_trigger.settings import Gate, Model, Settings
@@ -33,7 +33,8 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
     """
     objects = ports_for(context).objects
     chosen = settings.parse(objects.read_text(str(event[contract.KEY_SETTINGS])))
-    found = {model.slug: evaluation.read(objects, event, model) for model in chosen.models}
+    read = many.for_each(chosen.models, lambda model: evaluation.read(objects, event, model))
+    found = {model.slug: each for model, each in zip(chosen.models, read, strict=True)}
     verdicts = judge(chosen, found, read_threshold(event[contract.KEY_THRESHOLD]), str(event[contract.KEY_EXECUTION]))
     uri = join_uri(event[contract.KEY_OUTPUT], contract.VERDICTS_FILE)
     objects.write_text(uri, verdicts.to_json())

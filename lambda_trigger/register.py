@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from lambda_trigger import evaluation, settings, verdicts
+from lambda_trigger import evaluation, many, settings, verdicts
 from lambda_trigger.evaluation import Evaluation
 from lambda_trigger.ports import (
     APPROVED,
@@ -44,7 +44,9 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
     ports = ports_for(context)
     chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
     found = verdicts.parse(ports.objects.read_text(str(event[contract.KEY_VERDICTS])))
-    made = [_register_model(ports, chosen, event, model, found.of(model.slug)) for model in chosen.models]
+    made = many.for_each(
+        chosen.models, lambda model: _register_model(ports, chosen, event, model, found.of(model.slug))
+    )
     log.info("registered %d models", sum(made))
     return {contract.OUT_REGISTERED: sum(made)}
 
@@ -137,12 +139,12 @@ def _new_package(
     if not found.sha256:
         raise RegistryError(f"{evaluation.uri_of(event, model)}: a trained model without the sha256 of its artifact")
     registry = str(event[contract.KEY_REGISTRY])
-    source = join_uri(event[contract.model_key(model.slug)], model.slug, contract.MODEL_FILE)
+    source = join_uri(event[contract.model_key(model.unit)], model.slug, contract.MODEL_FILE)
     artifact = copy_artifact(objects, source, registry, model.slug, found.sha256)
     for name in KEPT_BESIDE:
         beside = join_uri(registry, model.slug, found.sha256, name)
         if not objects.exists(beside):
-            objects.copy(join_uri(event[contract.evaluation_key(model.slug)], model.slug, name), beside)
+            objects.copy(join_uri(event[contract.evaluation_key(model.unit)], model.slug, name), beside)
     return NewPackage(
         group=chosen.group(model).name,
         status=APPROVED if metadata["auto_approved"] == TRUE else PENDING,

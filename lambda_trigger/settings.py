@@ -17,12 +17,23 @@ from steps import contract
 
 @dataclass(frozen=True)
 class Model:
-    """One model of the pipeline; `threshold` is a MAE threshold of its own."""
+    """One model of the pipeline; `threshold` is a MAE threshold of its own, `shard` names the job it shares, if any."""
 
     name: str
     slug: str
     threshold: float | None
     pooled: bool = False
+    shard: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """Return what names the steps that serve this model: its shard, or its own slug."""
+        return self.shard or self.slug
+
+    @property
+    def prepared(self) -> str:
+        """Return the folder of its rows below an output of the prepare steps."""
+        return contract.prepared_folder(self.slug, self.shard)
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ def parse(text: str) -> Settings:
     return Settings(
         pipeline=found["pipeline"],
         bucket=found["bucket"],
-        models=tuple(Model(m["name"], m["slug"], m["threshold"], m["pooled"]) for m in found["models"]),
+        models=tuple(Model(m["name"], m["slug"], m["threshold"], m["pooled"], m.get("shard")) for m in found["models"]),
         gate=Gate(gate["max_baseline_ratio"], gate["min_holdout_rows"]),
         drift=_parse_drift(found["drift"], found["segment"]),
         on_missing_default=found["fallback"]["on_missing_default"],

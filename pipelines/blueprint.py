@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.account import Account
 from pipelines.models import ModelSpec
 from pipelines.settings import Settings
+from pipelines.shards import Shard, group
 
 if TYPE_CHECKING:
     from sagemaker.core.workflow.functions import Join
@@ -23,6 +24,11 @@ class Blueprint:
     account: Account
     code: Mapping[str, str]
     slices: Mapping[str, str]
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Return the models by the job that serves them."""
+        return group(self.models)
 
     def execution_uri(self, *parts: Any) -> Join:
         """Return the URI of a folder that belongs to one execution; parts are strings or pipeline variables."""

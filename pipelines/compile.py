@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipelines.models import Census, ModelSpec
     from pipelines.settings import Settings
 
+    CompileOne = Callable[[Blueprint, bool], tuple[str, tuple[str, ...]]]
     Count = Callable[[Settings, Path], Census]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,37 +33,56 @@ NULL_IS_ABSENT = ("PipelineExperimentConfig", "MlflowConfig")
 
 @dataclass(frozen=True)
 class Compiled:
-    """A compiled definition: canonical JSON text, its sha256, and the files it refers to."""
+    """A compiled definition: canonical JSON text, its sha256, the files it refers to, and its models as packed."""
 
     text: str
     sha256: str
     bundles: tuple[Bundle, ...]
     warnings: tuple[str, ...]
+    models: tuple[ModelSpec, ...]
+
+    @property
+    def sent(self) -> str:
+        """Return the definition as it is sent."""
+        return compact(self.text)
 
 
-def compile_pipeline(settings: Settings, models: tuple[ModelSpec, ...], *, local: bool = False) -> Compiled:
-    """Return the compiled definition of these models.
+def compile_pipeline(
+    settings: Settings, models: tuple[ModelSpec, ...], *, local: bool = False, compile_one: CompileOne | None = None
+) -> Compiled:
+    """Return the compiled definition of these models, with as many jobs as the step ceiling and the size allow.
 
     Args:
         settings: the configuration.
         models: what `pipelines.models` chose.
-        local: report the bounds on steps and size as warnings, since the local engine has none.
+        local: report the bounds on steps, size and time as warnings, since the local engine has none.
+        compile_one: asks the SDK for the definition of a blueprint.
 
     Raises:
         DefinitionError: a service limit or a mistake, every one with the setting to change.
     """
-    blueprint, bundles = draw(settings, models)
-    text, warnings = compile_blueprint(blueprint, local=local)
-    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, warnings)
+    from pipelines import limits, shards
+    from pipelines.errors import DefinitionError
+
+    again, packed = shards.pack(models, shards.most_jobs(settings.step_ceiling)), tuple[ModelSpec, ...]()
+    while again != packed:
+        packed = again
+        blueprint, bundles = draw(settings, packed)
+        text, warnings = (compile_one or compile_blueprint)(blueprint, local)
+        again = shards.pack(models, shards.fewer_jobs(packed, len(compact(text)), limits.INLINE_CHARACTERS))
+    too_large = limits.check_size(compact(text))
+    if too_large and not local:
+        raise DefinitionError(*too_large)
+    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, (*warnings, *too_large), packed)
 
 
-def compile_blueprint(blueprint: Blueprint, *, local: bool) -> tuple[str, tuple[str, ...]]:
+def compile_blueprint(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
     """Return the compiled definition of a blueprint and the warnings about it; this is what the SDK is needed for.
 
     Raises:
-        DefinitionError: as `compile_pipeline`.
+        DefinitionError: as `compile_pipeline`, but for the size.
     """
-    from pipelines import limits
+    from pipelines import limits, shards
     from pipelines.errors import DefinitionError
 
     definition = _definition(blueprint)
@@ -70,7 +90,7 @@ def compile_blueprint(blueprint: Blueprint, *, local: bool) -> tuple[str, tuple[
     text = canonical(definition)
     of_the_account = [
         *limits.check_ceiling(definition, blueprint.settings.step_ceiling),
-        *limits.check_size(text),
+        *shards.check_runtime(blueprint.settings, blueprint.models),
     ]
     (warnings if local else problems).extend(of_the_account)
     if problems:
@@ -111,6 +131,11 @@ def _definition(blueprint: Blueprint) -> dict[str, Any]:
 def canonical(definition: Mapping[str, Any]) -> str:
     """Return a definition in its one form: sorted keys, two spaces, text kept as UTF-8."""
     return json.dumps(definition, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+def compact(text: str) -> str:
+    """Return a definition as it is sent: the service counts characters, and blanks would be half of them."""
+    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def parser() -> argparse.ArgumentParser:

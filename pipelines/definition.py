@@ -40,12 +40,14 @@ from pipelines.parts import (
     join,
     lambda_step,
     made,
+    prepared,
     processing_step,
     text,
     text_outputs,
     uri_of,
 )
 from pipelines.settings import Settings
+from pipelines.shards import Shard, count_waves
 from steps import contract as c
 
 
@@ -56,7 +58,7 @@ def build(blueprint: Blueprint, session: PipelineSession) -> Pipeline:
     training = _prepare_training(bench)
     prediction = _prepare_prediction(bench, training)
     check = _check(bench, training, prediction)
-    trains = {model.slug: _train(bench, model, training, check) for model in blueprint.models}
+    trains = {shard.name: _train(bench, shard, training, check) for shard in blueprint.shards}
     judge = _judge(bench, trains)
     told = {c.KEY_VERDICTS: judge_verdicts(judge), c.KEY_CONTRACT: contract_of(check)}
     trained = _notify(bench, c.NOTIFY_TRAINED, c.TRAINED_MAIL, told, [judge])
@@ -158,24 +160,24 @@ def contract_of(check: LambdaStep) -> Value:
     return check.properties.Outputs[c.OUT_CONTRACT]
 
 
-def _train(bench: Bench, model: ModelSpec, training: ProcessingStep, check: LambdaStep) -> ProcessingStep:
+def _train(bench: Bench, shard: Shard, training: ProcessingStep, check: LambdaStep) -> ProcessingStep:
     blueprint, settings = bench.blueprint, bench.settings
     limit = ("--time-limit", text(bench.parameters[c.TRAIN_TIME_LIMIT]))
     image, instance = blueprint.account.autogluon_image, settings.instances.train
-    name = f"{c.TRAIN}-{model.slug}"
+    waves = count_waves(shard, instance.type)
     return processing_step(
         bench,
-        name,
-        Job("train", image, instance, slices.train_kind(model.slug), limit, model.slug),
-        [given(c.IN_PREPARED, join(uri_of(training, c.OUT_TRAIN), model.slug, ""), model.slug)],
+        f"{c.TRAIN}-{shard.name}",
+        Job("train", image, instance, slices.train_kind(shard.name), limit, shard.name, waves),
+        [prepared(c.IN_PREPARED, uri_of(training, c.OUT_TRAIN), shard)],
         [
-            made(c.OUT_MODEL, blueprint.execution_uri("train", model.slug, "model")),
-            made(c.OUT_EVALUATION, blueprint.execution_uri("train", model.slug, "evaluation")),
+            made(c.OUT_MODEL, blueprint.execution_uri("train", shard.name, "model")),
+            made(c.OUT_EVALUATION, blueprint.execution_uri("train", shard.name, "evaluation")),
         ],
         depends_on=[check],
-        property_files=[_evaluation_file(model)],
+        property_files=[_evaluation_file(model) for model in shard.models] if shard.alone else None,
         cache_config=cached(settings) if settings.training.on_transient_failure == "fail" else None,
-        description=f"Train AutoGluon on the rows of {model.name} and measure its MAE on the holdout",
+        description=f"Train AutoGluon on the rows of {shard} and measure its MAE on the holdout",
     )
 
 
@@ -204,11 +206,11 @@ def judge_verdicts(judge: LambdaStep) -> Value:
 
 
 def _evaluations(trains: Mapping[str, ProcessingStep]) -> dict[str, Value]:
-    return {c.evaluation_key(slug): uri_of(step, c.OUT_EVALUATION) for slug, step in trains.items()}
+    return {c.evaluation_key(unit): uri_of(step, c.OUT_EVALUATION) for unit, step in trains.items()}
 
 
 def _artifacts(trains: Mapping[str, ProcessingStep]) -> dict[str, Value]:
-    return {c.model_key(slug): uri_of(step, c.OUT_MODEL) for slug, step in trains.items()}
+    return {c.model_key(unit): uri_of(step, c.OUT_MODEL) for unit, step in trains.items()}
 
 
 def _notify(bench: Bench, name: str, kind: str, inputs: Mapping[str, Value], depends_on: list[Any]) -> LambdaStep:
@@ -227,8 +229,11 @@ def _notify(bench: Bench, name: str, kind: str, inputs: Mapping[str, Value], dep
 
 
 def _gate(bench: Bench, upstream: Upstream, fresh: list[Any], fallback: list[Any]) -> ConditionStep:
-    """Send the run to the fresh models only if every model's MAE holds and Judge rejected none."""
-    conditions = [_mae_condition(bench, model, upstream) for model in bench.blueprint.models]
+    """Send the run to the fresh models only if every model's MAE holds and Judge rejected none.
+
+    A property file belongs to a step, so that Judge alone speaks for the models of a shard.
+    """
+    conditions = [_mae_condition(bench, s.models[0], upstream) for s in bench.blueprint.shards if s.alone]
     rejected = upstream.judge.properties.Outputs[c.OUT_REJECTED]
     return ConditionStep(
         c.GATE,
@@ -251,54 +256,55 @@ def _mae_condition(bench: Bench, model: ModelSpec, upstream: Upstream) -> Condit
 
 
 def _fresh_branch(bench: Bench, upstream: Upstream) -> list[Any]:
-    image = bench.blueprint.account.autogluon_image
-    infers = []
-    for model in bench.blueprint.models:
-        artifact = join(uri_of(upstream.trains[model.slug], c.OUT_MODEL), model.slug, "")
-        infers.append(_infer(bench, upstream, Served(model, image, artifact)))
+    image, infers = bench.blueprint.account.autogluon_image, []
+    for shard in bench.blueprint.shards:
+        made_by = uri_of(upstream.trains[shard.name], c.OUT_MODEL)
+        artifact = join(made_by, shard.name, "") if shard.alone else made_by
+        infers.append(_infer(bench, upstream, Served(shard, image, given(c.IN_MODEL, artifact))))
     tail = _tail(bench, upstream, "", infers)
     return [*infers, *tail, _register(bench, upstream, "", [tail[0]])]
 
 
 def _fallback_branch(bench: Bench, upstream: Upstream) -> list[Any]:
-    models = bench.blueprint.models
+    shards = bench.blueprint.shards
     register = _register(bench, upstream, c.FALLBACK, [])
-    decides = [_decide(bench, upstream, first, register) for first in range(0, len(models), c.DECIDE_WIDTH)]
+    decides = [_decide(bench, upstream, first, register) for first in range(0, len(shards), c.DECIDE_WIDTH)]
     infers = []
-    for position, model in enumerate(models):
+    for position, shard in enumerate(shards):
         outputs = decides[position // c.DECIDE_WIDTH].properties.Outputs
         artifact, image = (outputs[name] for name in c.decide_outputs(position % c.DECIDE_WIDTH))
+        model = given(c.IN_MODEL, artifact, manifest=not shard.alone)
         decision = given(c.IN_DECISION, outputs[c.OUT_DECISION])
-        infers.append(_infer(bench, upstream, Served(model, image, artifact, c.FALLBACK, (decision,))))
+        infers.append(_infer(bench, upstream, Served(shard, image, model, c.FALLBACK, (decision,))))
     decisions = given(c.IN_DECISION, decides[0].properties.Outputs[c.OUT_DECISIONS])
     return [register, *decides, *infers, *_tail(bench, upstream, c.FALLBACK, infers, [decisions])]
 
 
 @dataclass(frozen=True)
 class Served:
-    """A model with the artifact that scores its rows and the image the artifact loads in."""
+    """The models of a job with the artifacts that score their rows and the image these load in."""
 
-    model: ModelSpec
+    shard: Shard
     image: Value
-    artifact: Value
+    artifacts: ProcessingInput
     suffix: str = ""
     inputs: tuple[ProcessingInput, ...] = ()
 
 
 def _infer(bench: Bench, upstream: Upstream, served: Served) -> ProcessingStep:
-    model, instance = served.model, bench.settings.instances.infer
+    shard, instance = served.shard, bench.settings.instances.infer
     return processing_step(
         bench,
-        f"{c.INFER}{served.suffix}-{model.slug}",
-        Job("infer", served.image, instance, slices.infer_kind(model.slug), (), model.slug),
+        f"{c.INFER}{served.suffix}-{shard.name}",
+        Job("infer", served.image, instance, slices.infer_kind(shard.name), (), shard.name),
         [
-            given(c.IN_PREDICT, join(uri_of(upstream.prediction, c.OUT_PREDICT), model.slug, ""), model.slug),
-            given(c.IN_MODEL, served.artifact),
-            given(c.IN_EVALUATION, uri_of(upstream.trains[model.slug], c.OUT_EVALUATION)),
+            prepared(c.IN_PREDICT, uri_of(upstream.prediction, c.OUT_PREDICT), shard),
+            served.artifacts,
+            given(c.IN_EVALUATION, uri_of(upstream.trains[shard.name], c.OUT_EVALUATION)),
             *served.inputs,
         ],
         [made(c.OUT_PREDICTIONS, bench.blueprint.execution_uri(f"{served.suffix.lower()}infer"))],
-        description=f"Predict the rows of {model.name}, streamed in batches",
+        description=f"Predict the rows of {shard}, streamed in batches",
     )
 
 
@@ -364,13 +370,14 @@ def _register(bench: Bench, upstream: Upstream, suffix: str, depends_on: list[An
     outputs = [LambdaOutput(c.OUT_REGISTERED, LambdaOutputTypeEnum.Integer)]
     more = {"depends_on": depends_on} if depends_on else {}
     description = "Register every model that trained, with its verdict"
-    name = c.REGISTER_MODELS + suffix
-    return lambda_step(bench, name, c.LAMBDA_REGISTER, inputs, outputs=outputs, description=description, **more)
+    return lambda_step(
+        bench, c.REGISTER_MODELS + suffix, c.LAMBDA_REGISTER, inputs, outputs=outputs, description=description, **more
+    )
 
 
 def _decide(bench: Bench, upstream: Upstream, first: int, register: LambdaStep) -> LambdaStep:
     number = first // c.DECIDE_WIDTH + 1
-    here = len(bench.blueprint.models[first : first + c.DECIDE_WIDTH])
+    here = len(bench.blueprint.shards[first : first + c.DECIDE_WIDTH])
     inputs = {
         c.KEY_POLICY: bench.parameters[c.FALLBACK_POLICY],
         c.KEY_VERDICTS: judge_verdicts(upstream.judge),

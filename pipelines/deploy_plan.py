@@ -207,7 +207,7 @@ def plan_pipeline(
     """
     request = PipelineRequest(
         name=release.name,
-        definition=compiled.text,
+        definition=compiled.sent,
         role=settings.aws.pipeline_role or outputs.PipelineRoleArn,
         description=settings.pipeline.description,
         parallelism=settings.parallelism,

@@ -135,7 +135,7 @@ def offline_document(release: Release, compiled: Compiled) -> dict[str, Any]:
         "bundles": sorted(bundle.uri.partition(f"/{release.name}/")[2] for bundle in compiled.bundles),
         "definition": {
             "sha256": compiled.sha256,
-            "characters": len(compiled.text),
+            "characters": len(compiled.sent),
             "steps": list(step_names(definition)),
         },
         "groups": sorted(wanted_groups(release)),

@@ -44,8 +44,8 @@ def check_ceiling(definition: Json, step_ceiling: int) -> list[str]:
     if count <= step_ceiling:
         return []
     return [
-        f"the definition has {count} steps, more than step_ceiling: {step_ceiling}; have fewer models, or raise "
-        "step_ceiling if the account's quota allows it"
+        f"the definition has {count} steps, more than step_ceiling: {step_ceiling}, however its "
+        "models share jobs; raise step_ceiling if the account's quota allows it"
     ]
 
 
@@ -54,7 +54,8 @@ def check_size(text: str) -> list[str]:
     if len(text) <= INLINE_CHARACTERS:
         return []
     return [
-        f"the definition has {len(text)} characters, more than the service's {INLINE_CHARACTERS}; have fewer models"
+        f"the definition has {len(text)} characters, more than the service's {INLINE_CHARACTERS}, "
+        "however its models share jobs; have fewer and shorter parameters and tags"
     ]
 
 

@@ -7,7 +7,7 @@ lock file; with an explicit list they come from the config. The lock makes the d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ from steps import contract
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model: its name and slug, and the filter or globs that give it its rows."""
+    """One model: its name and slug, the filter or globs that give it its rows, and the shard it belongs to, if any.
+
+    `rows` are those that it was counted to have, rounded up to a power of two, so that what rests on them changes
+    rarely; 0 where nobody has counted.
+    """
 
     name: str
     slug: str
@@ -29,22 +33,27 @@ class ModelSpec:
     train: tuple[str, ...] | None = None
     predict: tuple[str, ...] | None = None
     pooled: bool = False
+    shard: str | None = None
+    rows: int = field(default=0, compare=False)
+
+    @property
+    def unit(self) -> str:
+        """Return what names the steps that serve this model: its shard, or its own slug."""
+        return self.shard or self.slug
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the steps read (`M` of the settings slices)."""
         where = {column: list(values) for column, values in self.where.items()} if self.where else None
         globs = {"train": self.train and list(self.train), "predict": self.predict and list(self.predict)}
-        return {"name": self.name, "slug": self.slug, "where": where, **globs, "pooled": self.pooled}
+        identity = {"name": self.name, "slug": self.slug, "shard": self.shard}
+        return {**identity, "where": where, **globs, "pooled": self.pooled}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> ModelSpec:
         """Return the model that `to_json` wrote."""
         where = {column: tuple(values) for column, values in found["where"].items()} if found["where"] else None
-        globs = {
-            "train": found["train"] and tuple(found["train"]),
-            "predict": found["predict"] and tuple(found["predict"]),
-        }
-        return cls(found["name"], found["slug"], where, **globs, pooled=found["pooled"])
+        train, predict = (found[role] and tuple(found[role]) for role in ("train", "predict"))
+        return cls(found["name"], found["slug"], where, train, predict, found["pooled"], found.get("shard"))
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ def choose_models(settings: Settings, census: Census | None, always_pooled: bool
         raise DataError(_no_model(settings))
     if isinstance(settings.models, Segments):
         _check_overrides(settings.models, names, census)
-    return _with_slugs(own + ([_pooled_model()] if pooled else []), settings.pipeline.name)
+    return _with_rows(_with_slugs(own + ([_pooled_model()] if pooled else []), settings.pipeline.name), census)
 
 
 def _own_models(settings: Settings, census: Census | None) -> list[Model]:
@@ -158,6 +167,20 @@ def _with_slugs(models: list[Model], pipeline: str) -> tuple[ModelSpec, ...]:
     return tuple(
         ModelSpec(m.name, slugs[m.name], m.where, m.train, m.predict, m.name == contract.POOLED_NAME) for m in models
     )
+
+
+def _with_rows(models: tuple[ModelSpec, ...], census: Census | None) -> tuple[ModelSpec, ...]:
+    """Return the models with their rows, as far as they were counted; a pooled model trains on all of them."""
+    if census is None:
+        return models
+    rows = {segment.value: segment.train_rows + segment.predict_rows for segment in census.segments}
+    every = sum(rows.values()) + census.unmatched.train_rows + census.unmatched.predict_rows
+    return tuple(replace(m, rows=_round_up(every if m.pooled else rows.get(m.name, 0))) for m in models)
+
+
+def _round_up(rows: int) -> int:
+    """Return the power of two that is not below `rows`."""
+    return 1 << (rows - 1).bit_length() if rows else 0
 
 
 def _no_model(settings: Settings) -> str:

@@ -50,7 +50,7 @@ class Recall:
         self,
         settings: Settings,
         models: tuple[ModelSpec, ...],
-        compile_blueprint: Callable[[Blueprint], tuple[str, tuple[str, ...]]] | None = None,
+        compile_blueprint: Callable[[Blueprint, bool], tuple[str, tuple[str, ...]]] | None = None,
     ) -> Compiled:
         """Return what `compile.compile_pipeline` gives for an execution on this machine, the same bytes.
 
@@ -62,13 +62,17 @@ class Recall:
         Raises:
             DefinitionError: as when it is compiled; that is not kept.
         """
-        blueprint, bundles = compiling.draw(settings, models)
-        memo, key = self._memo(DEFINITIONS), self._key(_describe(blueprint))
-        known = _as_compiled(memo.find(key) if self.uses else None)
-        if known is None:
-            known = (compile_blueprint or _compile)(blueprint)
-            memo.keep(key, Note(_sha256(known[0]), known))
-        return Compiled(known[0], _sha256(known[0]), bundles, known[1])
+        memo = self._memo(DEFINITIONS)
+
+        def compile_one(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
+            key = self._key(_describe(blueprint))
+            known = _as_compiled(memo.find(key) if self.uses else None)
+            if known is None:
+                known = (compile_blueprint or compiling.compile_blueprint)(blueprint, local)
+                memo.keep(key, Note(_sha256(known[0]), known))
+            return known
+
+        return compiling.compile_pipeline(settings, models, local=True, compile_one=compile_one)
 
     def count_segments(
         self, settings: Settings, folder: Path, count: Callable[[Settings, Path], Mapping[str, Any]] | None = None
@@ -98,10 +102,6 @@ class Recall:
 
     def _key(self, asked: Any) -> str:
         return digest([_FORM, _surroundings(), sources_digest(self.root), asked])
-
-
-def _compile(blueprint: Blueprint) -> tuple[str, tuple[str, ...]]:
-    return compiling.compile_blueprint(blueprint, local=True)
 
 
 def _as_compiled(found: Any) -> tuple[str, tuple[str, ...]] | None:

@@ -312,11 +312,15 @@ class Settings(Frozen):
         override = self.override_of(name)
         return override.gate.mae if override else None
 
-    def max_runtime_of(self, instance: Instance) -> int:
-        """Return the seconds after which a job on this instance setting is stopped."""
+    def max_runtime_of(self, instance: Instance, waves: int = 1) -> int:
+        """Return the seconds after which a job on this instance setting is stopped.
+
+        `waves` tells how many trainings follow one another in it.
+        """
         if instance.max_runtime is not None:
             return instance.max_runtime
-        return max(MAX_RUNTIME, self.training.longest) if instance is self.instances.train else MAX_RUNTIME
+        longest = self.training.longest if instance is self.instances.train else 0
+        return min(SERVICE_RUNTIME, waves * max(MAX_RUNTIME, longest))
 
     def override_of(self, name: str) -> ModelOverride | None:
         """Return what a model sets differently, or None."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines import shards
 from pipelines.models import ModelSpec
 from pipelines.settings import Segments, Settings, Training
+from pipelines.shards import Shard
 from steps import contract
 
 PREPARE_TRAINING = "prepare-training"
@@ -24,14 +26,14 @@ NULLABLE = ("hyperparameters", "infer_limit")
 """Keys that a model may set to null, against `training`; in the others null means: as in `training`."""
 
 
-def train_kind(slug: str) -> str:
-    """Return the kind of the slice that the Train step of one model reads."""
-    return f"train-{slug}"
+def train_kind(unit: str) -> str:
+    """Return the kind of the slice that the Train step of one model or shard reads."""
+    return f"train-{unit}"
 
 
-def infer_kind(slug: str) -> str:
-    """Return the kind of the slice that an Infer step of one model reads."""
-    return f"{INFER}-{slug}"
+def infer_kind(unit: str) -> str:
+    """Return the kind of the slice that an Infer step of one model or shard reads."""
+    return f"{INFER}-{unit}"
 
 
 def slices(settings: Settings, models: tuple[ModelSpec, ...], bucket: str) -> Mapping[str, Any]:
@@ -42,8 +44,9 @@ def slices(settings: Settings, models: tuple[ModelSpec, ...], bucket: str) -> Ma
         POSTPROCESS: postprocess(settings, models),
         LAMBDA: lambda_slice(settings, models, bucket),
     }
-    train = {train_kind(model.slug): train_slice(settings, model) for model in models}
-    infer = {infer_kind(model.slug): infer_slice(settings, model) for model in models}
+    jobs = shards.group(models)
+    train = {train_kind(shard.name): train_slice(settings, shard) for shard in jobs}
+    infer = {infer_kind(shard.name): infer_slice(settings, shard) for shard in jobs}
     return {**fixed, **train, **infer}
 
 
@@ -85,8 +88,8 @@ def segment_column(settings: Settings) -> str | None:
     return settings.models.by if isinstance(settings.models, Segments) else None
 
 
-def train_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
-    """Return what the Train step of one model reads; the time limit is a pipeline parameter instead."""
+def train_slice(settings: Settings, shard: Shard) -> dict[str, Any]:
+    """Return what the Train step of these models reads; the time limit is a pipeline parameter instead."""
     return {
         "label": settings.data.label,
         "id": settings.data.id,
@@ -99,6 +102,7 @@ def train_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
                 "pooled": model.pooled,
                 "training": _training(settings, model.name),
             }
+            for model in shard.models
         ],
     }
 
@@ -112,8 +116,8 @@ def _training(settings: Settings, name: str) -> dict[str, Any]:
     return {**merged, "excluded_model_types": list(merged["excluded_model_types"])}
 
 
-def infer_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
-    """Return what an Infer step of one model reads."""
+def infer_slice(settings: Settings, shard: Shard) -> dict[str, Any]:
+    """Return what an Infer step of these models reads."""
     return {
         "label": settings.data.label,
         "id": settings.data.id,
@@ -122,10 +126,12 @@ def infer_slice(settings: Settings, model: ModelSpec) -> dict[str, Any]:
         "drift": {
             "unseen": settings.drift.unseen.warn,
             "nulls": settings.drift.nulls.warn,
-            "ignore": list(_not_compared(settings, model)),
         },
         "on_segment_failure": settings.on_segment_failure,
-        "models": [{"name": model.name, "slug": model.slug}],
+        "models": [
+            {"name": model.name, "slug": model.slug, "ignore": list(_not_compared(settings, model))}
+            for model in shard.models
+        ],
     }
 
 
@@ -143,7 +149,7 @@ def postprocess(settings: Settings, models: tuple[ModelSpec, ...]) -> dict[str, 
         "id": settings.data.id,
         "csv": settings.output.csv,
         "timezone": settings.timezone,
-        "models": [{"name": m.name, "slug": m.slug, "pooled": m.pooled} for m in models],
+        "models": [{"name": m.name, "slug": m.slug, "pooled": m.pooled, "job": m.unit} for m in models],
     }
 
 
@@ -162,9 +168,15 @@ def lambda_slice(settings: Settings, models: tuple[ModelSpec, ...], bucket: str)
         "data": {role: list(data_globs(settings, role)) for role in ROLES},
         "max_objects": settings.max_objects,
         "concurrency": settings.concurrency,
-        "max_time_limit": max_time_limit(settings),
+        "max_time_limit": max_time_limit(settings, shards.most_waves(settings, models)),
         "models": [
-            {"name": m.name, "slug": m.slug, "pooled": m.pooled, "threshold": settings.threshold_of(m.name)}
+            {
+                "name": m.name,
+                "slug": m.slug,
+                "shard": m.shard,
+                "pooled": m.pooled,
+                "threshold": settings.threshold_of(m.name),
+            }
             for m in models
         ],
     }
@@ -180,9 +192,12 @@ def data_globs(settings: Settings, role: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(common if needs_common else ()), *own]))
 
 
-def max_time_limit(settings: Settings) -> int:
-    """Return the longest training time for which a job ends by its own guards before the service stops it."""
-    allowed = settings.max_runtime_of(settings.instances.train)
+def max_time_limit(settings: Settings, waves: int = 1) -> int:
+    """Return the longest training time for which a job ends by its own guards before the service stops it.
+
+    `waves` tells how many trainings follow one another in it.
+    """
+    allowed = settings.max_runtime_of(settings.instances.train, waves) / waves
     estimate = int((allowed / 4 - 60) / settings.training.time_guard)
     fitting = [limit for limit in (estimate + 1, estimate, estimate - 1) if _longest(settings, limit) <= allowed]
     return max(0, *fitting)

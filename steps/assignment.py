@@ -27,13 +27,14 @@ NUMERIC = (rawfile.INTEGER, rawfile.FLOAT)
 
 @dataclass(frozen=True)
 class Rule:
-    """One model: its name and slug, and what makes a row its own."""
+    """One model: its name and slug, what makes a row its own, and the folder of its rows."""
 
     name: str
     slug: str
     where: Mapping[str, tuple[str, ...]]
     globs: tuple[str, ...] | None
     pooled: bool
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def read_rules(models: Sequence[Mapping[str, Any]], role: str) -> tuple[Rule, ..
             where={column: tuple(values) for column, values in (model["where"] or {}).items()},
             globs=tuple(model[role]) if model[role] else None,
             pooled=model["pooled"],
+            folder=contract.prepared_folder(model["slug"], model.get("shard")),
         )
         for model in models
     )

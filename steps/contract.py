@@ -56,8 +56,10 @@ REGISTER_MODELS = "RegisterModels"
 DECIDE = "Decide"
 FALLBACK = "Fallback"
 """Suffix of the steps in the gate's else branch."""
+SHARD = "shard"
+"""What the names of shards begin with: jobs that serve several models."""
 DECIDE_WIDTH = 24
-"""Models per Decide step: two outputs each besides two of its own, and a Lambda step returns at most 50."""
+"""Jobs per Decide step: two outputs each besides two of its own, and a Lambda step returns at most 50."""
 
 # Lambda functions: `<pipeline>-<name>` is `lambda_trigger.<name>:handler`
 LAMBDA_NOTIFY = "notify"
@@ -280,18 +282,23 @@ def function_name(pipeline: str, name: str) -> str:
     return f"{pipeline}-{name}"
 
 
-def model_key(slug: str) -> str:
-    """Return the key of a Lambda event that carries the URI of a Train step's `model` output."""
-    return f"Model-{slug}"
+def model_key(unit: str) -> str:
+    """Return the key of a Lambda event that carries the URI of a Train step's `model` output, by slug or shard."""
+    return f"Model-{unit}"
 
 
-def evaluation_key(slug: str) -> str:
-    """Return the key of a Lambda event that carries the URI of a Train step's `evaluation` output."""
-    return f"Evaluation-{slug}"
+def evaluation_key(unit: str) -> str:
+    """Return the key of a Lambda event that carries the URI of a Train step's `evaluation` output, by slug or shard."""
+    return f"Evaluation-{unit}"
+
+
+def prepared_folder(slug: str, shard: str | None) -> str:
+    """Return the folder of a model's rows below an output of the prepare steps: a job takes that of its whole shard."""
+    return f"{shard}/{slug}" if shard else slug
 
 
 def decide_outputs(position: int) -> tuple[str, str]:
-    """Return the names of a Decide step's outputs for its model at `position`: model URI and image URI."""
+    """Return the names of a Decide step's outputs for its job at `position`: model URI and image URI."""
     return f"Model{position:02d}", f"Image{position:02d}"
 
 

@@ -16,13 +16,14 @@ from steps import contract, job
 
 @dataclass(frozen=True)
 class Delivery:
-    """Who serves a segment and why; package and version name a registered default."""
+    """Who serves a segment and why; package and version name a registered default, `artifact` is where it lies."""
 
     name: str
     slug: str
     source: str
     reason: str
     sha256: str | None
+    artifact: Path
     package: str | None = None
     version: int | None = None
 
@@ -52,6 +53,7 @@ def _decided(model: Mapping[str, Any], decision: Mapping[str, Any]) -> Delivery:
         source=found["source"],
         reason=found["reason"],
         sha256=found["sha256"],
+        artifact=_decided_path(model["slug"], decision.get("prefix"), found),
         package=found["package"],
         version=found["version"],
     )
@@ -63,14 +65,20 @@ def _fresh(model: Mapping[str, Any]) -> Delivery:
         raise job.StepError(f"model {model['name']} has no {contract.EVALUATION_FILE}: run its Train step first")
     found = job.read_json(path)
     if found["status"] == contract.SKIPPED:
-        return Delivery(model["name"], model["slug"], contract.SKIPPED, found["reason"] or "", None)
+        path = _artifact_path(model["slug"])
+        return Delivery(model["name"], model["slug"], contract.SKIPPED, found["reason"] or "", None, path)
     if found["artifact"] is None:
         raise job.StepError(
             f"model {model['name']} was not trained ({found['reason']}) and no default was decided on: "
             "approve or register a default model for it"
         )
     return Delivery(
-        model["name"], model["slug"], contract.FRESH, "the gate accepted the fresh model", found["artifact"]["sha256"]
+        name=model["name"],
+        slug=model["slug"],
+        source=contract.FRESH,
+        reason="the gate accepted the fresh model",
+        sha256=found["artifact"]["sha256"],
+        artifact=_artifact_path(model["slug"]),
     )
 
 
@@ -79,7 +87,18 @@ def evaluation_dir(slug: str) -> Path:
     return contract.input_dir(contract.IN_EVALUATION) / slug
 
 
-def artifact_path(slug: str) -> Path:
+def _decided_path(slug: str, prefix: str | None, found: Mapping[str, Any]) -> Path:
+    """Return where a chosen artifact lies: the files of a manifest keep their keys below its prefix."""
+    if prefix is None:
+        return _artifact_path(slug)
+    uri = str(found["model_uri"])
+    key = uri.removeprefix(prefix)
+    if key == uri or contract.key_problem(key):
+        raise job.StepError(f"{contract.DECISION_FILE}: {uri} does not lie below {prefix}: run Decide again")
+    return contract.input_dir(contract.IN_MODEL) / key
+
+
+def _artifact_path(slug: str) -> Path:
     """Return where a model's artifact lies: in its own folder when a step serves several models."""
     root = contract.input_dir(contract.IN_MODEL)
     own = root / slug / contract.MODEL_FILE

@@ -117,7 +117,7 @@ def _answer(folder: Path, model: Mapping[str, Any], settings: Mapping[str, Any])
 
 def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = load_predictor) -> None:
     """Score one model's rows, or write why nobody does."""
-    started = time.monotonic()
+    started, settings = time.monotonic(), _of_model(settings, model)
     served = delivery.delivery_of(model)
     target = _target(served)
     delivery.copy_training(served.slug, target / contract.TRAINING_DIR)
@@ -132,6 +132,11 @@ def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = lo
     else:
         found = _score_all(served, settings, status["rows"], load)
     _write(served, found, time.monotonic() - started)
+
+
+def _of_model(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a step for one of its models, which have columns of their own that are not compared."""
+    return {**settings, "drift": {**settings["drift"], "ignore": model["ignore"]}}
 
 
 def _target(served: Delivery) -> Path:

@@ -53,7 +53,7 @@ def open_model(served: delivery.Delivery, folder: Path) -> Model:
     Raises:
         StepError: it is missing, changed, unsafe, of an unknown format, or of another AutoGluon or Python version.
     """
-    path = delivery.artifact_path(served.slug)
+    path = served.artifact
     if not path.is_file() or served.sha256 is None:
         raise job.StepError(
             f"model {served.name} is to be served by its {served.source} model, but there is no artifact "

@@ -161,6 +161,7 @@ def _read_model(
         name=listed["name"],
         slug=listed["slug"],
         pooled=bool(listed.get("pooled")),
+        job=str(listed.get("job", listed["slug"])),
         folder=folder,
         inference=job.read_json(folder / contract.INFERENCE_FILE),
         evaluation=job.read_json(evaluation) if evaluation.is_file() else {},

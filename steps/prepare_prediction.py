@@ -181,7 +181,7 @@ class _Folder:
         self._data, self._model = data, model
         ids = [pa.field(contract.ROW, pa.int64()), chunk.field(data.settings.id, data.id_type)]
         self._layout = pa.schema([*ids, *chunk.fields(data.schema.columns)])
-        self._path = contract.output_dir(contract.OUT_PREDICT) / data.settings.rules[model].slug
+        self._path = contract.output_dir(contract.OUT_PREDICT) / data.settings.rules[model].folder
         self._profile = Profile(data.schema.columns)
         self._profiling = chunk.Line(threads)
         self._parts = chunk.PartWriter(self._path, (contract.PREDICT_DIR,), self._layout, threads)

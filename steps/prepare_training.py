@@ -164,7 +164,7 @@ class _Folder:
         settings, typing, rule = data.settings, data.typing, data.settings.rules[model]
         ids = [chunk.field(settings.id, data.id_type)] if data.id_type else []
         self._layout = pa.schema([*ids, chunk.field(settings.label, schema.NUMBER), *chunk.fields(typing.columns)])
-        self._path = contract.output_dir(contract.OUT_TRAIN) / rule.slug
+        self._path = contract.output_dir(contract.OUT_TRAIN) / rule.folder
         self._profile = Profile(typing.columns, settings.label)
         self._profiling = chunk.Line(threads)
         parts = (contract.TRAIN_DIR, contract.HOLDOUT_DIR)

@@ -140,7 +140,8 @@ def _advice_on_failed(failed: Sequence[summary.Model], execution: str, local: bo
     start = f"python -m pipelines.run{' --local' * local}"
     scored = [model for model in failed if model.inference.get("failed_step") == contract.INFER]
     suffix = contract.FALLBACK * any(model.decision is not None for model in failed)
-    again = [f"{start} --from {contract.INFER}{suffix}-{m.slug} --of {execution}" for m in scored[:_NAMED]]
+    jobs = dict.fromkeys(model.job for model in scored)
+    again = [f"{start} --from {contract.INFER}{suffix}-{name} --of {execution}" for name in list(jobs)[:_NAMED]]
     text = f"Failed and left out, the others are not touched by it: {_reasons(failed)}. "
     text += "Mend the data, then start a new run"
     text += "; where nothing is wrong with the data, run the step again, and all after it." if again else "."

@@ -24,11 +24,15 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Model:
-    """One model of the run: `folder` is its inference output, the rest the content of its JSON files."""
+    """One model of the run: `folder` is its inference output, the rest the content of its JSON files.
+
+    `job` names the Train and Infer steps that served it: its own slug, or its shard.
+    """
 
     name: str
     slug: str
     pooled: bool
+    job: str
     folder: Path
     inference: Json
     evaluation: Json

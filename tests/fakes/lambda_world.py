@@ -48,10 +48,21 @@ def settings_slice(base: str = PREFIX, **changes: Any) -> dict[str, Any]:
     """Return the settings slice of the Lambda code with some keys changed (`models` by list of `names`)."""
     names = changes.pop("names", list(NAMES))
     slugs = contract.slugs(names, PIPELINE)
-    thresholds, pooled = changes.pop("thresholds", {}), changes.pop("pooled", "")
+    thresholds, pooled, shards = (
+        changes.pop(key, other) for key, other in (("thresholds", {}), ("pooled", ""), ("shards", {}))
+    )
     return {
         "pipeline": PIPELINE,
-        "models": [{"name": n, "slug": slugs[n], "pooled": n == pooled, "threshold": thresholds.get(n)} for n in names],
+        "models": [
+            {
+                "name": n,
+                "slug": slugs[n],
+                "shard": shards.get(n),
+                "pooled": n == pooled,
+                "threshold": thresholds.get(n),
+            }
+            for n in names
+        ],
         "gate": {"mae": None, "max_baseline_ratio": 1.0, "min_holdout_rows": 5},
         "fallback": {"policy": "all", "on_missing_default": "fail"},
         "segment": "origin",

@@ -104,12 +104,13 @@ def references(value: Any) -> Iterator[str]:
             yield from references(item)
 
 
-def listed(models_: int) -> Settings:
+def listed(models_: int, **changes: Any) -> Settings:
     names = [f"M{i:02d}" for i in range(models_)]
     document = {
         "data": {"label": "y", "id": "id"},
         "models": [{"name": name, "where": {"s": name}} for name in names],
         "rest": "skip",
+        **changes,
     }
     return validate(document, "c.yml")
 
@@ -349,8 +350,8 @@ def test_the_fallback_runs_in_the_image_and_on_the_model_that_decide_returns(ste
 
 
 def test_decide_is_split_where_its_outputs_exceed_what_a_lambda_returns() -> None:
-    settings = listed(c.DECIDE_WIDTH + 1)
-    found = compile_pipeline(settings, choose(settings, CONFIG, None, frozen=True), local=True)
+    settings = listed(c.DECIDE_WIDTH + 1, step_ceiling=100)
+    found = compile_pipeline(settings, choose(settings, CONFIG, None, frozen=True))
     steps = {step["Name"]: step for step in walk(json.loads(found.text)["Steps"])}
 
     assert len(steps) == 3 * (c.DECIDE_WIDTH + 1) + 15

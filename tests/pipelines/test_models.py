@@ -130,6 +130,7 @@ def test_a_listed_model_carries_its_filter_and_globs_to_the_steps() -> None:
     assert chosen.to_json() == {
         "name": "N",
         "slug": "N",
+        "shard": None,
         "where": {"r": ["1", "2"]},
         "train": ["n/train*"],
         "predict": ["n/p*", "n/q*"],

@@ -101,8 +101,8 @@ def test_the_lambda_slice_holds_each_model_with_its_own_threshold() -> None:
     found = config(models={"by": "r", "overrides": {"A a": {"gate": {"mae": 3}}}})
 
     assert slices(found, MODELS, "b")["lambda"]["models"] == [
-        {"name": "A a", "slug": "A-a", "pooled": False, "threshold": 3.0},
-        {"name": "(pooled)", "slug": "pooled", "pooled": True, "threshold": None},
+        {"name": "A a", "slug": "A-a", "shard": None, "pooled": False, "threshold": 3.0},
+        {"name": "(pooled)", "slug": "pooled", "shard": None, "pooled": True, "threshold": None},
     ]
 
 
@@ -135,11 +135,12 @@ def test_the_segment_column_is_set_only_where_segments_are_discovered() -> None:
     assert slices(config(), MODELS, "b")["prepare-training"]["segment"] == "r"
     assert slices(by_list, MODELS, "b")["prepare-training"]["segment"] is None
     assert slices(config(), MODELS, "b")[infer_kind("A-a")]["max_runtime"] == 14_400
-    assert slices(config(), MODELS, "b")[infer_kind("A-a")]["models"] == [{"name": "A a", "slug": "A-a"}]
+    assert slices(config(), MODELS, "b")[infer_kind("A-a")]["models"] == [{"name": "A a", "slug": "A-a", "ignore": []}]
 
 
 def test_an_infer_step_of_the_pooled_model_does_not_warn_of_the_segments_it_is_there_for() -> None:
     found = slices(config(drift={"ignore": ["x"], "unseen": {"warn": None}}), MODELS, "b")
 
-    assert found["infer-A-a"]["drift"] == {"unseen": None, "nulls": 0.1, "ignore": ["x"]}
-    assert found["infer-pooled"]["drift"]["ignore"] == ["x", "r"]
+    assert found["infer-A-a"]["drift"] == {"unseen": None, "nulls": 0.1}
+    assert found["infer-A-a"]["models"][0]["ignore"] == ["x"]
+    assert found["infer-pooled"]["models"][0]["ignore"] == ["x", "r"]

@@ -93,8 +93,8 @@ class Tree:
         self.settings({**base, **changes})
 
     def infer_settings(self, models: Sequence[str], **changes: Any) -> None:
-        specs = [{"name": f"<{m}>", "slug": m} for m in models]
-        drift = {"unseen": 0.01, "nulls": 0.1, "ignore": []}
+        specs = [{"name": f"<{m}>", "slug": m, "ignore": []} for m in models]
+        drift = {"unseen": 0.01, "nulls": 0.1}
         whole = {"label": LABEL, "id": ID, "batch_rows": 64, "drift": drift, "max_runtime": 3600, "models": specs}
         self.settings({**whole, **changes})
 

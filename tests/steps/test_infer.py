@@ -21,8 +21,8 @@ from steps import artifact, evaluation, infer, job, scoring, trial
 from steps.contract import ML_ROOT_VARIABLE
 
 pq: Any = pyarrow.parquet
-MODEL = {"name": "C (all)", "slug": "C-all"}
-SLUG = MODEL["slug"]
+MODEL: dict[str, Any] = {"name": "C (all)", "slug": "C-all", "ignore": []}
+SLUG = str(MODEL["slug"])
 
 
 class DistancePredictor:

@@ -28,7 +28,7 @@ def model(name: str, source: str = contract.FRESH, rows: int = 10, **changes: An
     inference = {"source": source, "reason": "passed", "rows": rows, "version": None}
     inference |= {"rows_waiting": changes.get("waiting", 0), "status": changes.get("status", contract.SCORED)}
     evaluation = {"status": contract.TRAINED, "train_rows": 20, "reason": changes.get("reason")}
-    return summary.Model(name, name, False, Path(), inference, evaluation, verdict, changes.get("decision"))
+    return summary.Model(name, name, False, name, Path(), inference, evaluation, verdict, changes.get("decision"))
 
 
 def run(*models: summary.Model) -> summary.Run:
