@@ -21,7 +21,7 @@ from pipelines.local import document
 from pipelines.local.step import Definition
 from pipelines.local.values import as_text
 from pipelines.progress import open_progress
-from pipelines.refresh import Refitted, Wanted
+from pipelines.refresh import Place, Refitted, Wanted
 from steps import contract
 
 
@@ -40,9 +40,12 @@ class AwsRefit:
             AwsError: the service refuses.
         """
         pipeline = open_pipeline(self.desk)
-        definition, step = document.parse(pipeline.definition), f"{contract.TRAIN}-{wanted.slug}"
-        image = _image_of(definition, step)
-        source = self._read_source(wanted, pipeline)
+        definition = document.parse(pipeline.definition)
+        uri = refresh.settings_of(definition)
+        known = self.desk.read_json(uri) if uri else None
+        place = refresh.find_place(known["models"] if known else (), wanted.slug)
+        step, image = place.step, _image_of(definition, place.step)
+        source = self._read_source(wanted, pipeline, place)
         arn = self._start(definition, source, step)
         outputs = self._follow(definition, arn, step)
         return Refitted(
@@ -52,7 +55,7 @@ class AwsRefit:
             image_uri=image,
         )
 
-    def _read_source(self, wanted: Wanted, pipeline: Deployed) -> Execution:
+    def _read_source(self, wanted: Wanted, pipeline: Deployed, place: Place) -> Execution:
         name, cloud = wanted.execution, self.desk.cloud
         if name is None:
             raise refresh.unrecorded(self.catalog, wanted, "it was registered by hand, without an execution")
@@ -60,7 +63,7 @@ class AwsRefit:
         if found is None:
             raise refresh.unrecorded(self.catalog, wanted, f"execution {name} is not known any more")
         prepared = read_outputs(self.desk, found.arn, contract.PREPARE_TRAINING).get(contract.OUT_TRAIN)
-        if not prepared or not self.desk.has(f"{prepared.rstrip('/')}/{wanted.slug}/{contract.STATUS_FILE}"):
+        if not prepared or not self.desk.has(f"{prepared.rstrip('/')}/{place.prepared}/{contract.STATUS_FILE}"):
             gone = f"what {contract.PREPARE_TRAINING} made in execution {name} is gone"
             raise refresh.unrecorded(self.catalog, wanted, gone)
         return found

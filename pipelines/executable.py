@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipelines import compile as compiling
-from pipelines import limits, models
+from pipelines import limits, models, shards
 from pipelines.bundles import Bundle
 from pipelines.errors import DefinitionError, SettingsError
 from pipelines.local import document
@@ -40,7 +40,9 @@ def choose_definition(
         for warning in compiled.warnings:
             print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
         return document.parse(compiled.text), compiled.bundles
-    bundles = _all_bundles(config, path, folder, chosen, recall)
+    jobs = sum(step.name.startswith(f"{contract.TRAIN}-") for step in given.every_step())
+    forms = _all_forms(config, path, folder, chosen, recall)
+    bundles = tuple(bundle for form in forms for bundle in compiling.draw(config, shards.pack(form, jobs))[1])
     _check_bundles(given, bundles, file)
     return given, bundles
 
@@ -71,11 +73,11 @@ def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Pa
                 )
 
 
-def _all_bundles(
+def _all_forms(
     config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...], recall: Recall
-) -> tuple[Bundle, ...]:
-    """Return the bundles of every form in which this config compiles: with these data, frozen, and as locked."""
-    forms = {chosen, compiling.choose(config, path, str(folder), frozen=True, count=recall.count_segments)}
+) -> list[tuple[models.ModelSpec, ...]]:
+    """Return the models of every form in which this config compiles: with these data, frozen, and as locked."""
+    forms = [chosen, compiling.choose(config, path, str(folder), frozen=True, count=recall.count_segments)]
     with contextlib.suppress(SettingsError):
-        forms.add(compiling.choose(config, path, None, frozen=True))
-    return tuple(bundle for form in forms for bundle in compiling.draw(config, form)[1])
+        forms.append(compiling.choose(config, path, None, frozen=True))
+    return forms

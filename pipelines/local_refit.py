@@ -30,17 +30,18 @@ from pipelines.models import ModelSpec
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import open_progress
 from pipelines.recall import Recall
-from pipelines.refresh import Refitted, Wanted
+from pipelines.refresh import Place, Refitted, Wanted
 from pipelines.settings import Settings
 from steps import contract
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The execution that trained a version: what it was started from, its definition and how it ended."""
+    """The execution that trained a version: what it was started from, its models, where it trained, how it ended."""
 
     origin: Origin
-    definition: Definition
+    models: tuple[Mapping[str, Any], ...]
+    place: Place
     outcome: Outcome
 
 
@@ -60,8 +61,7 @@ class LocalRefit:
             RegistryError: its data cannot be had again, or it did not train.
         """
         source = self._read_source(wanted)
-        definition = self._compile(source)
-        step = f"{contract.TRAIN}-{wanted.slug}"
+        definition, step = self._compile(source), source.place.step
         request, origin = self._request(source, definition, step)
         outcome = self._execute(request, origin)
         return self._refitted(wanted, definition, outcome, step)
@@ -75,34 +75,36 @@ class LocalRefit:
         except ExecutionError:
             gone = f"execution {wanted.execution} is not in this workspace any more"
             raise refresh.unrecorded(self.catalog, wanted, gone) from None
+        models = self._read_models(origin, definition)
+        place = refresh.find_place(models, wanted.slug)
         record = outcome.steps.get(contract.PREPARE_TRAINING)
         prepared = record.outputs.get(contract.OUT_TRAIN) if record and record.status == SUCCEEDED else None
-        status = self.workspace.path(prepared) / wanted.slug / contract.STATUS_FILE if prepared else None
+        status = self.workspace.path(prepared) / place.prepared / contract.STATUS_FILE if prepared else None
         if status is None or not status.is_file():
             gone = f"what {contract.PREPARE_TRAINING} made in execution {wanted.execution} is gone"
             raise refresh.unrecorded(self.catalog, wanted, gone)
-        return _Source(origin, definition, outcome)
+        return _Source(origin, models, place, outcome)
 
     def _compile(self, source: _Source) -> Definition:
         """Return today's definition of the models that the source had, with its files in place."""
-        specs = tuple(ModelSpec.from_json(found) for found in self._read_models(source))
+        specs = tuple(ModelSpec.from_json(found) for found in source.models)
         compiled = Recall(self.workspace).compile_pipeline(self.settings, specs)
         for bundle in compiled.bundles:
             self._store(bundle)
         return document.parse(compiled.text)
 
-    def _read_models(self, source: _Source) -> list[Mapping[str, Any]]:
-        """Return the models of the source as its PrepareTraining step was given them."""
-        step = next(step for step in source.definition.every_step() if step.name == contract.PREPARE_TRAINING)
-        uris = {given["InputName"]: given["S3Input"]["S3Uri"] for given in step.arguments["ProcessingInputs"]}
-        path = self.workspace.path(uris[contract.IN_SETTINGS]) / contract.SETTINGS_FILE
+    def _read_models(self, origin: Origin, definition: Definition) -> tuple[Mapping[str, Any], ...]:
+        """Return the models of an execution as its PrepareTraining step was given them."""
+        uri = refresh.settings_of(definition)
+        if uri is None:
+            return ()
+        path = self.workspace.path(uri)
         try:
-            found: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
+            return tuple(json.loads(path.read_text(encoding="utf-8"))["models"])
         except (OSError, ValueError, KeyError) as error:
             raise RegistryError(
-                f"the settings of execution {source.origin.execution} are gone ({path}); start a new run"
+                f"the settings of execution {origin.execution} are gone ({path}); start a new run"
             ) from error
-        return found
 
     def _store(self, bundle: Bundle) -> None:
         for name, content in bundle.files.items():

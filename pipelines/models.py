@@ -18,6 +18,9 @@ from pipelines.errors import DataError, SettingsError
 from pipelines.settings import Model, Segments, Settings
 from steps import contract
 
+LEAST_ROWS = 4_096
+"""What a model with fewer rows is counted as: starting a fit takes its time, however few rows there are."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -205,14 +208,20 @@ def lock_path(config: Path, pipeline: str) -> Path:
 
 
 def dump_lock(settings: Settings, census: Census) -> str:
-    """Return the lock file's text: the segments with a model of their own, and whether there is a pooled one."""
+    """Return the lock file's text: the segments with a model of their own, and whether there is a pooled one.
+
+    Where there are large segments their rows stand there too, by which shards are balanced: rounded, so that the lock
+    changes rarely.
+    """
     models = choose_models(settings, census, always_pooled=True)
     column = settings.models.by if isinstance(settings.models, Segments) else None
-    lock = {
+    lock: dict[str, Any] = {
         "column": column,
         "segments": [m.name for m in models if not m.pooled],
         "pooled": settings.rest == "pooled",
     }
+    if rows := {m.name: m.rows for m in models if not m.pooled and m.rows > LEAST_ROWS}:
+        lock["rows"] = rows
     head = "# Segments of the pipeline, frozen for AWS. Written by: python -m pipelines.compile --raw FOLDER --lock\n"
     text = yaml.safe_dump(lock, allow_unicode=True, sort_keys=False)
     if yaml.safe_load(text) != lock:  # PyYAML writes rare line separators so that they are read as spaces
@@ -238,5 +247,16 @@ def read_lock(settings: Settings, path: Path) -> tuple[ModelSpec, ...]:
         raise SettingsError(f"{path}: was not written for models.by {column!r}; write it again with --lock")
     if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
         raise SettingsError(f"{path}: segments: expected different texts, each in quotes; write it again with --lock")
-    rows = tuple(Segment(value, settings.min_rows, 0) for value in values)
-    return choose_models(settings, Census(rows, Segment("", 0, 0)), always_pooled=True)
+    rows = _read_rows(lock, values, path)
+    segments = tuple(Segment(value, max(settings.min_rows, rows.get(value, 0)), 0) for value in values)
+    return choose_models(settings, Census(segments, Segment("", 0, 0)), always_pooled=True)
+
+
+def _read_rows(lock: Mapping[str, Any], segments: list[str], path: Path) -> Mapping[str, int]:
+    """Return the rows of large segments; none in a lock that was written before they stood there."""
+    rows = lock.get("rows") or {}
+    if not isinstance(rows, Mapping) or not all(type(n) is int and n > 0 and v in segments for v, n in rows.items()):
+        raise SettingsError(
+            f"{path}: rows: expected a number of rows for some of the segments; write it again with --lock"
+        )
+    return rows

@@ -8,7 +8,7 @@ compared with the recorded one, and what is not worse than the tolerance allows 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pipelines import catalog as catalogs
 from pipelines.artifact import Artifact, take
 from pipelines.catalog import Catalog
 from pipelines.errors import PipelineError, RegistryError
+from pipelines.local.step import Definition
 from steps import contract
 
 
@@ -37,6 +38,28 @@ class Wanted:
     def execution(self) -> str | None:
         """Return the execution that trained it, or None for an artifact that was registered by hand."""
         return self.package.metadata.get("execution")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model is trained: its Train step, and the folder of its prepared rows."""
+
+    step: str
+    prepared: str
+
+
+def find_place(models: Iterable[Mapping[str, Any]], slug: str) -> Place:
+    """Return where a model is trained, by the models in the settings of a definition's PrepareTraining step."""
+    shard = next((model.get("shard") for model in models if model["slug"] == slug), None)
+    return Place(f"{contract.TRAIN}-{shard or slug}", contract.prepared_folder(slug, shard))
+
+
+def settings_of(definition: Definition) -> str | None:
+    """Return the URI of the settings that the PrepareTraining step of a definition reads, or None if it reads none."""
+    steps = [step.arguments for step in definition.every_step() if step.name == contract.PREPARE_TRAINING]
+    inputs = [given for arguments in steps for given in arguments.get("ProcessingInputs") or ()]
+    uris = [given["S3Input"]["S3Uri"] for given in inputs if given["InputName"] == contract.IN_SETTINGS]
+    return f"{uris[0]}/{contract.SETTINGS_FILE}" if uris else None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.models import ModelSpec
+from pipelines.models import LEAST_ROWS, ModelSpec
 from pipelines.settings import Settings
 from steps import contract
 
@@ -19,8 +19,6 @@ FIXED_STEPS = 13
 """Steps that a definition has besides those of its models: see the graph in `definition`."""
 STEPS_OF_A_JOB = 3
 """Train, Infer and InferFallback."""
-LEAST_ROWS = 4_096
-"""What a model with fewer rows is counted as: starting a fit takes its time, however few rows there are."""
 
 
 @dataclass(frozen=True)

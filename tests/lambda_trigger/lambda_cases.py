@@ -51,19 +51,19 @@ class Desk:
         self.write(SETTINGS_URI, found)
         return found
 
-    def train(self, slug: str, **changes: Any) -> None:
-        """Put a model's evaluation and artifact where Train would have."""
-        found = evaluation(**changes)
+    def train(self, slug: str, unit: str | None = None, **changes: Any) -> None:
+        """Put a model's evaluation and artifact where Train would have, that of its shard where it has one."""
+        found, unit = evaluation(**changes), unit or slug
         if found["artifact"]:
             found["artifact"] = {**found["artifact"], "sha256": changes.get("sha256", f"{slug:a<64}".lower()[:64])}
-        self.write(f"{RUN}/Train-{slug}/evaluation/{slug}/evaluation.json", found)
-        self.write(f"{RUN}/Train-{slug}/evaluation/{slug}/schema.json", {"columns": []})
-        self.write(f"{RUN}/Train-{slug}/model/{slug}/model.tar.gz", f"artifact of {slug}")
+        self.write(f"{RUN}/{unit}/evaluation/{slug}/evaluation.json", found)
+        self.write(f"{RUN}/{unit}/evaluation/{slug}/schema.json", {"columns": []})
+        self.write(f"{RUN}/{unit}/model/{slug}/model.tar.gz", f"artifact of {slug}")
 
     def event(self, slugs: list[str], **more: Any) -> dict[str, Any]:
         """Return an event with the keys that name each model's training outputs."""
-        outputs = {contract.evaluation_key(s): f"{RUN}/Train-{s}/evaluation" for s in slugs}
-        models = {contract.model_key(s): f"{RUN}/Train-{s}/model" for s in slugs}
+        outputs = {contract.evaluation_key(s): f"{RUN}/{s}/evaluation" for s in slugs}
+        models = {contract.model_key(s): f"{RUN}/{s}/model" for s in slugs}
         return {"Execution": "run-1", "Settings": SETTINGS_URI, **outputs, **models, **more}
 
     def default(

@@ -71,7 +71,7 @@ def test_policy_per_model_keeps_the_fresh_models_that_passed(desk: Desk) -> None
     found = run(desk, "per_model")
 
     assert sources(desk) == {"EWR": "default", "JFK": "fresh", "LGA": "fresh"}
-    assert found["Model01"] == f"{RUN}/Train-JFK/model/JFK/model.tar.gz"
+    assert found["Model01"] == f"{RUN}/JFK/model/JFK/model.tar.gz"
     assert found["Image01"] == "image:now"
     assert desk.read(str(found["DecisionUri"]))["models"]["JFK"]["sha256"].startswith("jfk")
 
@@ -270,3 +270,95 @@ def test_a_segment_whose_rows_could_not_be_prepared_needs_no_default(desk: Desk)
     decision = desk.read(str(found["DecisionUri"]))["models"]
     assert sources(desk) == {"EWR": "skipped", "JFK": "fresh"}
     assert decision["EWR"]["reason"] == "its rows to predict could not be prepared"
+
+
+TODAY = {"autogluon_version": "1.6.3", "python_version": "3.11.9"}
+
+
+def arrange_shards(desk: Desk, maes: dict[str, float], shards: dict[str, str], **settings: Any) -> None:
+    """Train the models in shards with these MAEs, judge them against 20, and give them rows to predict."""
+    desk.configure(names=list(maes), shards=shards, **settings)
+    for slug, mae in maes.items():
+        desk.train(slug, unit=shards[slug], mae=mae, baseline=1000.0)
+        desk.write(f"{RUN}/predict/{shards[slug]}/{slug}/status.json", {"rows": 7})
+    judge.handler(desk.event(sorted(set(shards.values())), Threshold=20.0, Output=f"{RUN}/judge"), desk.context)
+
+
+SHARDS = {"EWR": "shard-01", "JFK": "shard-02", "LGA": "shard-01"}
+BOTH = ["shard-01", "shard-02"]
+
+
+def test_a_shard_gets_a_manifest_of_its_artifacts_and_one_image(desk: Desk) -> None:
+    arrange_shards(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, SHARDS)
+    versions = {slug: desk.default(slug, metadata=TODAY) for slug in NAMES}
+
+    found = run(desk, names=BOTH)
+
+    assert sorted(found) == ["DecisionUri", "DecisionsUri", "Image00", "Image01", "Model00", "Model01"]
+    assert desk.read(found["Model00"]) == [
+        {"prefix": "s3://local/flights/"},
+        "executions/run-1/decide/01/decision.json",
+        versions["EWR"].artifact_uri.removeprefix("s3://local/flights/"),
+        versions["LGA"].artifact_uri.removeprefix("s3://local/flights/"),
+    ]
+    assert len(desk.read(found["Model01"])) == 3
+    assert (found["Image00"], found["Image01"]) == ("image:old", "image:old")
+    assert desk.read(found["DecisionUri"])["prefix"] == "s3://local/flights/"
+
+
+def test_fresh_models_and_defaults_of_a_shard_are_served_in_the_image_of_today(desk: Desk) -> None:
+    arrange_shards(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, SHARDS)
+    desk.default("EWR", metadata=TODAY)
+
+    found = run(desk, "per_model", names=BOTH)
+
+    assert sources(desk) == {"EWR": "default", "LGA": "fresh", "JFK": "fresh"}
+    assert found["Image00"] == "image:now"
+    assert f"executions/run-1/{SHARDS['LGA']}/model/LGA/model.tar.gz" in desk.read(found["Model00"])
+
+
+def test_a_default_that_loads_in_no_image_of_its_shard_follows_on_missing_default(desk: Desk) -> None:
+    arrange_shards(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, SHARDS)
+    desk.default("EWR", metadata=OLD)
+
+    with pytest.raises(MissingDefaultError) as raised:
+        run(desk, "per_model", names=BOTH)
+
+    assert (
+        "EWR: default v1 needs AutoGluon 1.2.0 and Python 3.10, the other models of shard-01 need AutoGluon 1.6.3 and "
+        "Python 3.11; refresh it."
+    ) in str(raised.value)
+    assert "registry --local refresh EWR" in str(raised.value)
+
+
+def test_defaults_of_other_versions_serve_in_their_image_where_a_shard_has_no_others(desk: Desk) -> None:
+    arrange_shards(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, SHARDS)
+    for slug in NAMES:
+        desk.default(slug, metadata=OLD if slug != "JFK" else TODAY)
+
+    found = run(desk, names=BOTH)
+
+    assert sources(desk) == dict.fromkeys(("EWR", "LGA", "JFK"), "default")
+    assert found["Image00"] == "image:old"
+
+
+def test_a_default_outside_of_the_pipelines_folder_cannot_serve_in_a_shard(desk: Desk) -> None:
+    arrange_shards(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, SHARDS, fallback=SKIP)
+    desk.default("EWR", metadata=TODAY, artifact="s3://elsewhere/model.tar.gz")
+    for slug in ("JFK", "LGA"):
+        desk.default(slug, metadata=TODAY)
+
+    found = run(desk, names=BOTH)
+
+    decided = desk.read(found["DecisionUri"])["models"]["EWR"]
+    assert decided["source"] == "skipped"
+    assert "does not lie below s3://local/flights/; register it again" in decided["reason"]
+
+
+def test_a_shard_of_which_nobody_is_served_takes_the_decision_alone(desk: Desk) -> None:
+    arrange_shards(desk, {"EWR": 31.0, "LGA": 31.0}, SHARDS, fallback=SKIP)
+
+    found = run(desk, names=["shard-01"])
+
+    assert desk.read(found["Model00"])[1:] == ["executions/run-1/decide/01/decision.json"]
+    assert found["Image00"] == "image:now"

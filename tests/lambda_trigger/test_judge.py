@@ -233,7 +233,7 @@ def test_a_file_that_is_no_evaluation_is_rejected_and_the_others_are_judged(
     desk.configure(names=["EWR", "JFK"])
     desk.train("EWR")
     desk.train("JFK")
-    path = desk.resolve(f"{RUN}/Train-EWR/evaluation/EWR/evaluation.json")
+    path = desk.resolve(f"{RUN}/EWR/evaluation/EWR/evaluation.json")
     path.write_bytes(content)
 
     found = judge.handler(desk.event(["EWR", "JFK"], Threshold=20.0, Output=f"{RUN}/judge"), desk.context)

@@ -196,13 +196,14 @@ def test_the_step_ceiling_counts_the_steps_of_both_branches() -> None:
 
     assert check_ceiling(steps, 5) == []
     assert check_ceiling(steps, 4) == [
-        "the definition has 5 steps, more than step_ceiling: 4; have fewer models, or raise step_ceiling if the "
-        "account's quota allows it"
+        "the definition has 5 steps, more than step_ceiling: 4, however its models share jobs; raise step_ceiling if "
+        "the account's quota allows it"
     ]
 
 
 def test_the_inline_size_is_a_limit() -> None:
     assert check_size("x" * INLINE) == []
     assert check_size("x" * (INLINE + 1)) == [
-        f"the definition has {INLINE + 1} characters, more than the service's {INLINE}; have fewer models"
+        f"the definition has {INLINE + 1} characters, more than the service's {INLINE}, however its models share jobs; "
+        "have fewer and shorter parameters and tags"
     ]

@@ -178,6 +178,24 @@ def test_the_lock_says_how_it_is_written() -> None:
     assert text.endswith("\ncolumn: region\nsegments:\n- a\npooled: true\n")
 
 
+def test_the_lock_holds_the_rounded_rows_of_large_segments_by_which_shards_are_balanced(tmp_path: Path) -> None:
+    path = tmp_path / "lock.yml"
+    path.write_text(dump_lock(config(), census(("a", 70_000, 5_000), ("b", 50, 5))))
+
+    assert path.read_text().endswith("\nrows:\n  a: 131072\n")
+    assert [model.rows for model in read_lock(config(), path)][:2] == [131_072, 16]
+
+
+def test_a_few_rows_more_leave_the_lock_as_it_is() -> None:
+    assert dump_lock(config(), census(("a", 70_000, 5_000))) == dump_lock(config(), census(("a", 90_123, 9_000)))
+
+
+def test_a_pooled_model_has_the_rows_of_all() -> None:
+    found = choose_models(config(), census(("a", 5_000, 0), ("b", 9_000, 0), unmatched=(10, 0)))
+
+    assert [model.rows for model in found] == [8_192, 16_384, 16_384]
+
+
 SEGMENTS = st.text(min_size=1, max_size=8).filter(
     lambda name: name != contract.POOLED_NAME and contract.escape_controls(name) == name
 )
@@ -230,6 +248,9 @@ def test_a_missing_lock_says_how_to_write_it(tmp_path: Path) -> None:
         ("column: region\nsegments: a\n", "was not written for models.by 'region'"),
         ("column: region\nsegments: [007, a]\n", "expected different texts, each in quotes"),
         ("column: region\nsegments: [a, a]\n", "expected different texts, each in quotes"),
+        ("column: region\nsegments: [a]\nrows: {b: 5}\n", "rows: expected a number of rows for some of the segments"),
+        ("column: region\nsegments: [a]\nrows: {a: many}\n", "rows: expected a number of rows"),
+        ("column: region\nsegments: [a]\nrows: [5]\n", "rows: expected a number of rows"),
         ("[a]\n", "expected a mapping"),
         ("column: [\n", "not valid YAML"),
     ],
