@@ -64,7 +64,8 @@ def compile_pipeline(
     from pipelines import limits, shards
     from pipelines.errors import DefinitionError
 
-    again, packed = shards.pack(models, shards.most_jobs(settings.step_ceiling)), tuple[ModelSpec, ...]()
+    packed: tuple[ModelSpec, ...] = ()
+    again = shards.pack(models, shards.most_jobs(settings.step_ceiling))
     while again != packed:
         packed = again
         blueprint, bundles = draw(settings, packed)

@@ -214,7 +214,7 @@ def show_plan(arguments: argparse.Namespace) -> int:
 
         request = _request(_origin(arguments, config, folder, found), definition)
         forecasts = outlook.forecast(request, _files(config, compiled.bundles, raw.manifests), workspace)
-    drawn = plan.draw(config, chosen, census, compiled.text)
+    drawn = plan.draw(config, compiled.models, census, compiled.text)
     past = local_executions.step_seconds(workspace.root, config.pipeline.name)
     bill = cost.bill(compiled.text, config, past)
     sys.stdout.write(plan.render(drawn, bill, as_json=arguments.json, forecasts=forecasts))

@@ -30,6 +30,7 @@ from pipelines import slices
 from pipelines.blueprint import Blueprint
 from pipelines.errors import DefinitionError
 from pipelines.settings import Instance, Settings
+from pipelines.shards import Shard
 from steps import contract as c
 
 Value = Any
@@ -77,6 +78,11 @@ def given(name: str, uri: Value, *below: str, manifest: bool = False) -> Process
     return ProcessingInput(input_name=name, s3_input=source)
 
 
+def prepared(name: str, uri: Value, shard: Shard) -> ProcessingInput:
+    """Return the input of the prepared rows of a job's models, each in a folder of its own."""
+    return given(name, join(uri, shard.name, ""), *([shard.name] if shard.alone else []))
+
+
 def made(name: str, uri: Value) -> ProcessingOutput:
     """Return a processing output, written at `/opt/ml/processing/output/<name>` and uploaded when the job succeeded."""
     target = ProcessingS3Output(s3_uri=uri, local_path=f"{c.OUTPUT_ROOT}/{name}", s3_upload_mode="EndOfJob")
@@ -85,7 +91,10 @@ def made(name: str, uri: Value) -> ProcessingOutput:
 
 @dataclass(frozen=True)
 class Job:
-    """What a processing step runs and on what: `python3 -m steps.<module>` in an image on an instance."""
+    """What a processing step runs and on what: `python3 -m steps.<module>` in an image on an instance.
+
+    `segment` is the tag of its model or shard; `waves` how many trainings follow one another in it.
+    """
 
     module: str
     image: Value
@@ -93,6 +102,7 @@ class Job:
     slice: str | None = None
     arguments: tuple[Value, ...] = ()
     segment: str | None = None
+    waves: int = 1
 
 
 def processing_step(
@@ -133,7 +143,7 @@ def _processor(bench: Bench, job: Job) -> Processor:
         volume_size_in_gb=job.instance.volume_gb,
         volume_kms_key=settings.kms,
         output_kms_key=settings.kms,
-        max_runtime_in_seconds=settings.max_runtime_of(job.instance),
+        max_runtime_in_seconds=settings.max_runtime_of(job.instance, job.waves),
         env=_environment(bench),
         tags=_tags(settings, job.segment),
         network_config=_network(settings),

@@ -19,28 +19,30 @@ _UNMATCHED = {True: "(empty)", False: "(no model)"}
 
 @dataclass(frozen=True)
 class Line:
-    """One segment of the data: its slug where it has a model of its own, rows, and which model it gets."""
+    """One segment of the data: its slug where it has a model of its own, rows, which model it gets, and its shard."""
 
     segment: str
     slug: str
     train_rows: int
     predict_rows: int
     model: str
+    shard: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Segments and the shape of the definition."""
+    """Segments and the shape of the definition: its steps, and the Train jobs that its models share."""
 
     lines: tuple[Line, ...]
     steps: int
     step_ceiling: int
     models: int
+    jobs: int
 
 
 def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, definition: str) -> Plan:
-    """Return the plan of an execution."""
-    own = {model.name: model.slug for model in models if not model.pooled}
+    """Return the plan of an execution of these models, packed."""
+    own = {model.name: model for model in models if not model.pooled}
     pooled = next((model for model in models if model.pooled), None)
     rest = f"pooled ({pooled.slug})" if pooled else settings.rest
     lines = [_line(segment, own, rest) for segment in census.segments]
@@ -55,7 +57,7 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, defi
             )
         )
     count = sum(1 for _ in _steps(json.loads(definition)["Steps"]))
-    return Plan(tuple(lines), count, settings.step_ceiling, len(models))
+    return Plan(tuple(lines), count, settings.step_ceiling, len(models), len({model.unit for model in models}))
 
 
 def warnings(census: Census) -> tuple[str, ...]:
@@ -69,9 +71,10 @@ def warnings(census: Census) -> tuple[str, ...]:
     return (*lacking, *matching)
 
 
-def _line(segment: Segment, own: Mapping[str, str], rest: str) -> Line:
-    model = "own" if segment.value in own else rest
-    return Line(segment.value, own.get(segment.value, "-"), segment.train_rows, segment.predict_rows, model)
+def _line(segment: Segment, own: Mapping[str, ModelSpec], rest: str) -> Line:
+    model = own.get(segment.value)
+    slug, shard = (model.slug, model.shard) if model else ("-", None)
+    return Line(segment.value, slug, segment.train_rows, segment.predict_rows, "own" if model else rest, shard)
 
 
 def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
@@ -86,9 +89,11 @@ def render(plan: Plan, bill: Bill, *, as_json: bool, forecasts: Sequence[Forecas
     if as_json:
         more = {} if forecasts is None else {"explain": explain.as_json(forecasts)}
         return json.dumps({**asdict(plan), "cost": cost.as_json(bill), **more}, ensure_ascii=False) + "\n"
-    heads = ("segment", "slug", "train rows", "predict rows", "model")
-    rows = [heads, *(tuple(map(str, astuple(line))) for line in plan.lines)]
-    table = textgrid.lines(rows, right=(2, 3))
-    shape = f"{plan.models} models, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
+    heads = ("segment", "slug", "train rows", "predict rows", "model", "shard")
+    shown = len(heads) if plan.jobs < plan.models else len(heads) - 1
+    rows = [heads, *(tuple("-" if cell is None else str(cell) for cell in astuple(line)) for line in plan.lines)]
+    table = textgrid.lines([row[:shown] for row in rows], right=(2, 3))
+    jobs = f" in {plan.jobs} jobs" if plan.jobs < plan.models else ""
+    shape = f"{plan.models} models{jobs}, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
     steps = [] if forecasts is None else ["", *explain.as_table(forecasts).splitlines(), ""]
     return "\n".join([*table, "", shape, "", *cost.as_table(bill), *steps, "nothing was run"]) + "\n"

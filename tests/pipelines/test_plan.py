@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipelines import shards
 from pipelines.cost import Bill
 from pipelines.cost import Line as Charge
 from pipelines.local.forecast import Forecast
@@ -74,6 +75,22 @@ def test_a_plan_is_shown_as_a_table_that_says_nothing_was_run() -> None:
         "at most: every job runs until it is stopped (max_runtime), none is taken from the cache",
         "nothing was run",
     ]
+
+
+def test_a_plan_of_models_that_share_jobs_names_their_shards() -> None:
+    census = Census((Segment("a", 50, 5), Segment("b", 50, 5)), Segment("", 3, 0))
+    settings = validate({"data": {"label": "y", "id": "id"}, "models": {"by": "r"}, "min_rows": 10}, "c")
+    packed = shards.pack(choose_models(settings, census), 2)
+
+    lines = render(draw(settings, packed, census, DEFINITION), COST, as_json=False).splitlines()
+
+    assert lines[:4] == [
+        "segment  slug  train rows  predict rows  model            shard",
+        "a        a             50             5  own              shard-01",
+        "b        b             50             5  own              shard-02",
+        "(empty)  -              3             0  pooled (pooled)  -",
+    ]
+    assert lines[5].startswith("3 models in 2 jobs, 5 steps")
 
 
 def test_a_plan_is_one_json_object_on_one_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -36,12 +37,12 @@ def workspace(tmp_path: Path) -> Workspace:
 class Compiling:
     """Stands in for the SDK: counts how often it is asked."""
 
-    def __init__(self, text: str = "{}\n", *warnings: str) -> None:
+    def __init__(self, text: str = "", *warnings: str) -> None:
         self.asked, self._text, self._warnings = 0, text, warnings
 
-    def __call__(self, blueprint: Blueprint) -> tuple[str, tuple[str, ...]]:
+    def __call__(self, blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
         self.asked += 1
-        return f"{self._text}{self.asked}", self._warnings
+        return json.dumps([self._text, self.asked]), self._warnings
 
 
 def compiled(recall: Recall, compiling: Callable[..., Any], settings: Settings | None = None) -> Compiled:
@@ -120,10 +121,10 @@ def test_a_damaged_definition_is_compiled_again_and_kept(workspace: Workspace) -
     compiling = Compiling()
     compiled(Recall(workspace), compiling)
     [path] = (workspace.cache / "memo/definitions").iterdir()
-    path.write_bytes(path.read_bytes().replace(b"{}", b"[]"))
+    path.write_bytes(path.read_bytes().replace(b"1]", b"7]"))
 
-    assert compiled(Recall(workspace), compiling).text == "{}\n2"
-    assert compiled(Recall(workspace), compiling).text == "{}\n2"
+    assert compiled(Recall(workspace), compiling).text == '["", 2]'
+    assert compiled(Recall(workspace), compiling).text == '["", 2]'
 
 
 def test_everything_is_done_again_where_nothing_may_be_used_and_kept_for_the_next(workspace: Workspace) -> None:
@@ -131,11 +132,11 @@ def test_everything_is_done_again_where_nothing_may_be_used_and_kept_for_the_nex
     compiled(Recall(workspace), compiling)
     compiled(Recall(workspace, uses=False), compiling)
 
-    assert compiled(Recall(workspace), compiling).text == "{}\n2"
+    assert compiled(Recall(workspace), compiling).text == '["", 2]'
 
 
 def test_a_definition_that_is_refused_is_refused_each_time(workspace: Workspace) -> None:
-    def refuse(blueprint: Blueprint) -> tuple[str, tuple[str, ...]]:
+    def refuse(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
         raise DefinitionError("too many")
 
     for _ in range(2):
@@ -214,9 +215,9 @@ def test_a_second_run_does_not_import_the_sdk(workspace: Workspace, tmp_path: Pa
 def test_a_blueprint_compiles_to_the_same_whoever_asks(workspace: Workspace) -> None:
     blueprints: list[Blueprint] = []
 
-    def watch(blueprint: Blueprint) -> tuple[str, tuple[str, ...]]:
+    def watch(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
         blueprints.append(blueprint)
-        return compile_blueprint(blueprint, local=True)
+        return compile_blueprint(blueprint, local)
 
     found = compiled(Recall(workspace), watch)
 

@@ -71,9 +71,9 @@ class Bench:
         edges = np.linspace(0, 10, 21).tolist()
         prepared_rows.write_json(folder / "profile.json", {"label": {"histogram": {"edges": edges}}})
 
-    def decide(self, **changes: Any) -> None:
+    def decide(self, prefix: str | None = None, **changes: Any) -> None:
         found = {"source": "default", "reason": "MAE 31.0 > 20", "sha256": None, "package": "arn:x/3", "version": 3}
-        content = {"models": {SLUG: {**found, **changes}}}
+        content = {"prefix": prefix, "models": {SLUG: {**found, **changes}}}
         prepared_rows.write_json(self.tree.input("decision", "decision.json"), content)
 
     def load(self, folder: Path, name: str) -> scoring.Staged:
@@ -164,6 +164,23 @@ def test_a_shard_finds_each_models_artifact_in_its_own_folder(bench: Bench) -> N
     bench.tree.input("model", "model.tar.gz").unlink()
     bench.deliver((SLUG,))
     assert bench.run()["rows"] == 200
+
+
+def test_a_shards_default_is_found_by_its_key_below_the_prefix_of_the_manifest(bench: Bench) -> None:
+    bench.tree.input("model", "model.tar.gz").unlink()
+    sha256 = bench.deliver(("registry", SLUG, "abc"))
+    uri = f"s3://b/p/registry/{SLUG}/abc/model.tar.gz"
+    bench.decide(sha256=sha256, model_uri=uri, prefix="s3://b/p/")
+
+    assert (bench.run()["rows"], bench.run()["source"]) == (200, "default")
+
+
+@pytest.mark.parametrize("uri", ["s3://other/model.tar.gz", "s3://b/p/../model.tar.gz"])
+def test_an_artifact_outside_of_the_manifest_is_refused(bench: Bench, uri: str) -> None:
+    bench.decide(sha256="a" * 64, model_uri=uri, prefix="s3://b/p/")
+
+    with pytest.raises(job.StepError, match=r"does not lie below s3://b/p/: run Decide again"):
+        bench.run()
 
 
 def test_a_skipped_segment_says_how_many_rows_wait(bench: Bench) -> None:
