@@ -127,6 +127,12 @@ def stream(
             raise StepError(f"file {file.key!r} changed while it was read; start a new run")
 
 
+def forget(connection: tables.Connection) -> None:
+    """Free the memory of what was loaded, once it is decided where the rows go."""
+    for table in ("t", "place", "held"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+
 def _insert(file: RawFile, layout: Layout, plan: Plan) -> str:
     if file.blank is not None:
         empty = ", ".join(["NULL"] * (len(layout.watches) + 3))

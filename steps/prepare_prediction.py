@@ -106,6 +106,7 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     scope.settle(problems + loading.say_misfits(misfits), lambda: _blame(misfits, codes, ids()))
     waiting = _count_waiting(loaded, _lost_codes(owners.by_model(everything), placement, scope), everything, scope)
     placed, id_type = _without_lost(placement, scope), loading.id_type(connection, kept)
+    loading.forget(connection)
     sizes = routing.sizes(counts, placed.models)
     return Data(settings, trained, loaded, plan, placed, sizes, id_type, scope.failed, waiting)
 

@@ -110,7 +110,7 @@ def _check_null_labels(settings: Settings, counts: Mapping[int, tuple[int, int]]
 
 
 def _hold_out(connection: tables.Connection, data: Data) -> npt.NDArray[np.bool_]:
-    """Return for each row of `t` whether it is held out; make the table `place` for it."""
+    """Return for each row of `t` whether it is held out; nothing is left of the tables."""
     settings = data.settings
     key = holdout.ID_KEY if data.id_type else holdout.POSITION_KEY
     is_random = settings.holdout.method == holdout.RANDOM
@@ -126,6 +126,7 @@ def _hold_out(connection: tables.Connection, data: Data) -> npt.NDArray[np.bool_
     held = np.zeros(data.loaded.total, np.bool_)
     for batch in connection.sql("SELECT r FROM held").to_arrow_reader(chunk.ROWS):
         held[batch.column(0).to_numpy()] = True
+    loading.forget(connection)
     return held
 
 
