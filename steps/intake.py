@@ -15,7 +15,7 @@ from steps.holdout import Holdout
 from steps.isolation import Owners, Scope
 from steps.kinds import Count
 from steps.loading import Layout, Loaded
-from steps.rawfile import RawFile
+from steps.rawfile import RawFile, Source
 from steps.schema import Column
 
 Counts = Mapping[str, Sequence[Count]]
@@ -93,7 +93,7 @@ def check_columns(settings: Settings, files: Sequence[RawFile]) -> None:
 
 
 def load(
-    connection: tables.Connection, settings: Settings, files: Sequence[RawFile], plan: Plan, scope: Scope
+    connection: tables.Connection, settings: Settings, source: Source, plan: Plan, scope: Scope
 ) -> tuple[Typing, Loaded]:
     """Load all rows into table `t`, in one pass where a guess of the kinds holds, else by counting first.
 
@@ -102,7 +102,10 @@ def load(
     Raises:
         StepError: files cannot be read, or columns are not usable as they are; all that is wrong at once.
     """
-    guessed = None if scope.failed else _load_guessed(connection, settings, files, plan)
+    guessed = None if scope.failed else _load_guessed(connection, settings, source.files, plan)
+    files = source.with_plain()
+    if files != source.files and not scope.failed:
+        guessed = _load_guessed(connection, settings, files, plan)
     if guessed:
         return guessed
     typing = _type_columns(connection, settings, files, plan, scope)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,8 +60,10 @@ class Delivered:
 
 def _training(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
     chosen = Settings.from_json(settings)
-    whole, _ = _open_files(delivered, chosen.delimiter, scope, {chosen.label}, intake.named_columns(chosen))
-    prepare_training.prepare(chosen, Source(tuple(whole), delivered.version, delivered.raw), scratch, scope)
+    with _checking(delivered, chosen.delimiter, scope) as checked:
+        whole = _open_files(delivered, chosen.delimiter, scope, {chosen.label}, intake.named_columns(chosen))
+        source = Source(tuple(whole), delivered.version, delivered.raw, checked)
+        prepare_training.prepare(chosen, source, scratch, scope)
 
 
 def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
@@ -67,10 +71,31 @@ def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, s
     chosen = prepare_prediction.Settings.from_json(settings)
     needed = {chosen.id, *(column.name for column in schema.columns)}
     named = assignment.where_columns(chosen.rules)
-    whole, lost = _open_files(delivered, chosen.delimiter, scope, needed, named)
-    blanks = [_blank(whole[0], key, chosen.delimiter) for key in lost]
-    files = tuple(sorted([*whole, *blanks], key=lambda file: file.key))
-    prepare_prediction.prepare(chosen, schema, Source(files, delivered.version, delivered.raw), scratch, scope)
+    with _checking(delivered, chosen.delimiter, scope) as checked:
+        whole = _open_files(delivered, chosen.delimiter, scope, needed, named)
+        lost = (file.key for file in delivered.files if scope.has_lost(file.key))
+        blanks = [_blank(whole[0], key, chosen.delimiter) for key in lost]
+        files = tuple(sorted([*whole, *blanks], key=lambda file: file.key))
+        source = Source(files, delivered.version, delivered.raw, checked)
+        prepare_prediction.prepare(chosen, schema, source, scratch, scope)
+
+
+@contextmanager
+def _checking(delivered: Delivered, delimiter: str, scope: Scope) -> Iterator[Callable[[], frozenset[str]]]:
+    """Read all bytes of the files while they are loaded; yield what waits for it.
+
+    What is wrong with the bytes is raised before all else that is wrong, which may follow from it.
+    """
+    listed = [file for file in delivered.files if not scope.has_lost(file.key)]
+    if not listed:
+        raise StepError("no file is left that belongs to no failed model")
+    with ThreadPoolExecutor(1) as threads:
+        checking = threads.submit(rawfile.check_files, listed, contract.input_dir(contract.IN_RAW), delimiter)
+        try:
+            yield checking.result
+        except Exception:
+            checking.result()
+            raise
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -90,24 +115,20 @@ def _list_files(settings: dict[str, Any], role: str, version: str) -> list[DataF
 
 def _open_files(
     delivered: Delivered, delimiter: str, scope: Scope, needed: Collection[str], named: Collection[str]
-) -> tuple[list[RawFile], list[str]]:
-    """Return the raw files, proven to be as listed, and the keys of those that go with a model that failed."""
-    lost = [file.key for file in delivered.files if scope.has_lost(file.key)]
-    listed = [file for file in delivered.files if file.key not in lost]
-    if not listed:
-        raise StepError("no file is left that belongs to no failed model")
+) -> list[RawFile]:
+    """Return the raw files but those of models that failed."""
     folder = contract.input_dir(contract.IN_RAW)
-    plain = rawfile.check_files(listed, folder, delimiter)
     owner = scope.owner if scope.isolates else None
-    opened = rawfile.open_files([file.key for file in listed], folder, delimiter, owner, needed, named)
-    return [replace(file, is_plain=file.key in plain) for file in opened], lost
+    keys = [file.key for file in delivered.files if not scope.has_lost(file.key)]
+    opened = rawfile.open_files(keys, folder, delimiter, owner, needed, named)
+    return [replace(file, is_plain=rawfile.may_be_plain(file.path, delimiter)) for file in opened]
 
 
 def _blank(like: RawFile, key: str, delimiter: str) -> RawFile:
     """Return what stands in for a file that cannot be used."""
     path = contract.input_dir(contract.IN_RAW) / key
     rows = rawfile.count_rows(path, delimiter)
-    return replace(like, key=key, path=path, blank=rows or 0, is_uncountable=rows is None)
+    return replace(like, key=key, path=path, blank=rows or 0, is_uncountable=rows is None, is_plain=False)
 
 
 if __name__ == "__main__":

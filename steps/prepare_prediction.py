@@ -87,12 +87,11 @@ def _check_columns(settings: Settings, trained: Schema, files: Sequence[RawFile]
 
 
 def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data:
-    settings, trained, files = request.settings, request.trained, request.source.files
-    plan = assignment.make_plan(settings.rules, files)
+    settings, trained = request.settings, request.trained
+    plan = assignment.make_plan(settings.rules, request.source.files)
+    owners = Owners.of_plan(plan)
     layout = Layout(trained.columns, settings.id, settings.delimiter, checks=True)
-    loaded, owners = loading.load_numbers(connection, files, layout, plan), Owners.of_plan(plan)
-    if loaded is None or loading.count_bad(connection):
-        loaded = loading.load(connection, files, layout, plan)
+    loaded = _load_rows(connection, request.source, layout, plan)
     everything = {code: rows for code, (rows, _) in loading.code_counts(connection).items()}
     spared = owners.spared(everything, scope.failed)
     kept, counts = loading.kept(spared), {code: n for code, n in everything.items() if code not in spared}
@@ -109,6 +108,15 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     loading.forget(connection)
     sizes = routing.sizes(counts, placed.models)
     return Data(settings, trained, loaded, plan, placed, sizes, id_type, scope.failed, waiting)
+
+
+def _load_rows(connection: tables.Connection, source: Source, layout: Layout, plan: Plan) -> Loaded:
+    """Fill table `t`, by way of text where the reader's own cast of the numbers may not be trusted."""
+    loaded = loading.load_numbers(connection, source.files, layout, plan)
+    files = source.with_plain()
+    if loaded is None or files != source.files or loading.count_bad(connection):
+        return loading.load(connection, files, layout, plan)
+    return loaded
 
 
 def _blame(

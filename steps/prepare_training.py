@@ -70,7 +70,7 @@ def prepare(settings: Settings, source: Source, scratch: Path, scope: Scope) -> 
     intake.check_columns(settings, source.files)
     with tables.connect(scratch) as connection:
         plan = assignment.make_plan(settings.rules, source.files)
-        typing, loaded = intake.load(connection, settings, source.files, plan, scope)
+        typing, loaded = intake.load(connection, settings, source, plan, scope)
         data = _place(connection, settings, Read(typing, loaded, plan), scope)
         trained = _write_models(connection, data, _hold_out(connection, data))
     _write_summaries(data, source, trained)

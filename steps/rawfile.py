@@ -5,7 +5,6 @@ First in the flow of the prepare steps, before any cell is read. Nothing here kn
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import json
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 from steps import contract, problem
 from steps.contract import DataFile
 from steps.forms import OddNumbers
+from steps.utf8 import Utf8
 
 CSV_SUFFIX = ".csv"
 PARQUET_SUFFIX = ".parquet"
@@ -98,11 +98,21 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Source:
-    """The opened raw files and where they come from."""
+    """The opened raw files and where they come from; which of them are plain is a guess by their first bytes.
+
+    `checked` waits until all bytes are read and found to be as listed, and returns the keys of the plain files; it
+    raises StepError where they are not.
+    """
 
     files: tuple[RawFile, ...]
     version: str
     raw: str
+    checked: Callable[[], frozenset[str]]
+
+    def with_plain(self) -> tuple[RawFile, ...]:
+        """Return the files, once it is known which of them are plain."""
+        plain = self.checked()
+        return tuple(replace(file, is_plain=file.key in plain) for file in self.files)
 
 
 def is_parquet(key: str) -> bool:
@@ -162,6 +172,14 @@ class _Read:
     is_plain: bool
 
 
+def may_be_plain(path: Path, delimiter: str) -> bool:
+    """Tell whether a file's first bytes are those of a plain CSV file."""
+    odd = OddNumbers(delimiter)
+    with path.open("rb") as stream:
+        odd.feed(stream.read(BLOCK))
+    return not is_parquet(path.name) and not odd.found
+
+
 def _changes(file: DataFile, folder: Path) -> list[str]:
     path = folder / file.key
     if contract.key_problem(file.key) or not path.is_file():
@@ -174,7 +192,7 @@ def _changes(file: DataFile, folder: Path) -> list[str]:
 
 def _read_through(file: DataFile, folder: Path, delimiter: str) -> _Read:
     digest, damage = hashlib.sha256(), "" if file.size else f"file {file.key!r} is empty"
-    scan = _Utf8() if not is_parquet(file.key) else None
+    scan = Utf8() if not is_parquet(file.key) else None
     odd = OddNumbers(delimiter)
     verified = re.fullmatch(r"[0-9a-f]{64}", file.etag) is not None
     with (folder / file.key).open("rb") as stream:
@@ -191,35 +209,6 @@ def _read_through(file: DataFile, folder: Path, delimiter: str) -> _Read:
     if verified and digest.hexdigest() != file.etag:
         changed = f"file {file.key!r} changed: its sha256 is not the manifest's; start a new run"
     return _Read(changed, damage, scan is not None and not odd.found)
-
-
-class _Utf8:
-    """Checks bytes block by block; `line` is the line of the first error."""
-
-    def __init__(self) -> None:
-        self.line = 1
-        self.guess = ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._first = True
-
-    def feed(self, block: bytes) -> bool:
-        if self._first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            self.guess = " (it looks like UTF-16)"
-        self._first = False
-        pending = len(self._decoder.getstate()[0])
-        if not pending and block.isascii():
-            self.line += block.count(b"\n")
-            return True
-        try:
-            self._decoder.decode(block)
-        except UnicodeDecodeError as error:
-            self.line += block[: max(0, error.start - pending)].count(b"\n")
-            return False
-        self.line += block.count(b"\n")
-        return True
-
-    def finish(self) -> bool:
-        return not self._decoder.getstate()[0]
 
 
 def open_files(
@@ -314,7 +303,7 @@ _OTHER_FORMS = {
 
 
 def _say_not_text(key: str, path: Path) -> str:
-    scan = _Utf8()
+    scan = Utf8()
     with path.open("rb") as stream:
         first = stream.read(BLOCK)
         for begins, problem_of_it in _OTHER_FORMS.items():

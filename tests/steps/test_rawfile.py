@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from steps import rawfile
+from steps import rawfile, utf8
 from steps.job import StepError
 
 INDEX = "__index_level_0__"
@@ -58,7 +58,7 @@ def test_a_manifest_that_names_no_plain_key_is_refused_before_anything_is_opened
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_the_line_of_a_wrong_byte_does_not_depend_on_how_the_file_is_read(size):
     content = "a,é\nb,日本\n".encode() + b"c,\xff\n"
-    check = rawfile._Utf8()
+    check = utf8.Utf8()
 
     accepted = all(check.feed(content[start : start + size]) for start in range(0, len(content), size))
 
