@@ -146,6 +146,7 @@ class _Buffer:
             yield self._take()
 
     def _take(self, *more: pa.RecordBatch) -> pa.Table:
-        found = pa.Table.from_batches([*self._waiting, *more])
+        # one piece, as pages of a file end where pieces do, and those depend on threads and memory
+        found = pa.Table.from_batches([*self._waiting, *more]).combine_chunks()
         self._waiting, self._count = [], 0
         return found

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import measuring
@@ -28,6 +28,7 @@ from steps import contract
 PREPARE_ROWS = 5_000_000
 SEGMENTS = 6
 INFER_ROWS = 1_000_000
+FEW_ROWS = 1_000_000
 MANY_ROWS = 10_000_000
 ROUNDS = {"XGB": ({"XGB": {"n_estimators": 300}}, 0.85), "GBM": ({"GBM": {"num_boost_round": 300}}, 1.05)}
 """Hyperparameters of the two models, and the most that Infer may take of the wall time of a bare predict."""
@@ -70,9 +71,7 @@ def prepare(repeats: int, *, full: bool) -> Iterator[Figure]:
         version = make_prepare_tree(root / "ml", source)
 
         def job() -> Usage:
-            shutil.rmtree(root / "ml/processing/output", ignore_errors=True)
-            command = [sys.executable, "-m", "steps.prepare", "training", "--version", version, "--raw", "s3://raw/"]
-            return measuring.run(command, {"ML_ROOT": str(root / "ml")})
+            return run_prepare(root, version)
 
         def pandas() -> Usage:
             return measuring.run([sys.executable, "-c", PANDAS, str(source), str(root / "pandas.parquet")])
@@ -80,6 +79,24 @@ def prepare(repeats: int, *, full: bool) -> Iterator[Figure]:
         pair = measuring.alternate(job, pandas, repeats, always=full)
         yield of_pair("Prepare, 5M rows of CSV", pair, 0.4)
         yield of_pair("Prepare, 5M rows of CSV, peak memory", pair, 1.0, "memory_mb")
+    one, many = (bounded_memory(rows) for rows in (FEW_ROWS, MANY_ROWS))
+    yield Figure("Prepare, peak memory in 256 MB, 10M rows of CSV (814 MB) against 1M", many, one, 1.5, "MB")
+
+
+def run_prepare(root: Path, version: str, environment: Mapping[str, str] | None = None) -> Usage:
+    """Run PrepareTraining on the inputs below `root`."""
+    shutil.rmtree(root / "ml/processing/output", ignore_errors=True)
+    command = [sys.executable, "-m", "steps.prepare", "training", "--version", version, "--raw", "s3://raw/"]
+    return measuring.run(command, {**(environment or {}), "ML_ROOT": str(root / "ml")})
+
+
+def bounded_memory(rows: int) -> float:
+    """Return the peak memory of PrepareTraining of so many rows, whose database may take 256 MB, in megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        make_csv(root / "raw" / "train.csv", rows)
+        version = make_prepare_tree(root / "ml", root / "raw" / "train.csv")
+        return run_prepare(root, version, {"PREPARE_MEMORY_LIMIT": "256MB"}).memory_mb
 
 
 def make_csv(path: Path, rows: int) -> None:
