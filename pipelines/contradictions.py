@@ -48,7 +48,21 @@ def contradictions(settings: Settings) -> list[str]:
         found.append("network: has only one of subnets and security_groups; a job in a VPC needs both")
     if settings.retention_days < settings.cache_days:
         found.append("retention_days: shorter than cache_days, so that cached outputs would be deleted; raise it")
-    return found + _of_drift(settings)
+    return found + _of_speed(settings) + _of_drift(settings)
+
+
+def _of_speed(settings: Settings) -> list[str]:
+    """Return where training, or a model's own with it, asks for the same thing in two units."""
+    models = settings.models if isinstance(settings.models, tuple) else ()
+    own = {f"models[{at}].training": model.name for at, model in enumerate(models)}
+    own |= {f"models.overrides.{name}.training": name for name in getattr(settings.models, "overrides", {})}
+    asked = {"training": settings.training} | {path: settings.training_of(name) for path, name in own.items()}
+    both = [path for path, training in asked.items() if training.infer_limit and training.min_rows_per_second]
+    return [
+        f"{path}.min_rows_per_second: infer_limit is given too, the same thing in seconds per row; keep one of them"
+        + (", and set the other to null here if it comes from training" if path != "training" else "")
+        for path in (both[:1] if both[:1] == ["training"] else both)
+    ]
 
 
 def _of_drift(settings: Settings) -> list[str]:

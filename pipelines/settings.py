@@ -130,6 +130,10 @@ class Data(Frozen):
     max_null_label_fraction: Annotated[Number, Field(ge=0, le=1)] = 0.5
 
 
+NULLABLE = ("hyperparameters", "infer_limit", "min_rows_per_second")
+"""Keys that a model may set to null, against `training`; in the others null means: as in `training`."""
+
+
 class Training(Frozen):
     """AutoGluon's training; `time_limit` in seconds per model."""
 
@@ -139,6 +143,7 @@ class Training(Frozen):
     excluded_model_types: Texts = ("RF", "XT")
     seed: Annotated[int, Field(ge=0)] = 0
     infer_limit: Annotated[Number, Field(gt=0)] | None = None
+    min_rows_per_second: Annotated[Number, Field(gt=0)] | None = None
     time_guard: Annotated[Number, Field(ge=1, le=100)] = 1.5
     on_transient_failure: Literal["fail", "isolate"] = "fail"
 
@@ -156,6 +161,7 @@ class TrainingOverride(Frozen):
     excluded_model_types: Texts | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     infer_limit: Annotated[Number, Field(gt=0)] | None = None
+    min_rows_per_second: Annotated[Number, Field(gt=0)] | None = None
 
 
 class GateOverride(Frozen):
@@ -311,6 +317,13 @@ class Settings(Frozen):
         """Return the MAE threshold of a model's own, or None where it follows the parameter."""
         override = self.override_of(name)
         return override.gate.mae if override else None
+
+    def training_of(self, name: str) -> Training:
+        """Return how a model is trained: `training`, with what the model sets differently."""
+        override = self.override_of(name)
+        given = override.training.model_dump(exclude_unset=True) if override else {}
+        own = {key: value for key, value in given.items() if value is not None or key in NULLABLE}
+        return self.training.model_copy(update=own)
 
     def max_runtime_of(self, instance: Instance, waves: int = 1) -> int:
         """Return the seconds after which a job on this instance setting is stopped.

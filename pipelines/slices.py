@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines import shards
 from pipelines.models import ModelSpec
-from pipelines.settings import Segments, Settings, Training
+from pipelines.settings import Segments, Settings
 from pipelines.shards import Shard
 from steps import contract
 
@@ -22,8 +22,6 @@ POSTPROCESS = "postprocess"
 LAMBDA = "lambda"
 ROLES = ("train", "predict")
 """What raw files are for; `data` has globs for each."""
-NULLABLE = ("hyperparameters", "infer_limit")
-"""Keys that a model may set to null, against `training`; in the others null means: as in `training`."""
 
 
 def train_kind(unit: str) -> str:
@@ -108,12 +106,10 @@ def train_slice(settings: Settings, shard: Shard) -> dict[str, Any]:
 
 
 def _training(settings: Settings, name: str) -> dict[str, Any]:
-    base = settings.training.model_dump(exclude={"time_limit", "on_transient_failure"})
-    override = settings.override_of(name)
-    given = override.training.model_dump(exclude_unset=True) if override else {}
-    own = {key: value for key, value in given.items() if value is not None or key in NULLABLE}
-    merged = Training.model_validate({**base, **own}).model_dump(exclude={"time_limit", "on_transient_failure"})
-    return {**merged, "excluded_model_types": list(merged["excluded_model_types"])}
+    found = settings.training_of(name).model_dump(exclude={"time_limit", "on_transient_failure"})
+    if found["min_rows_per_second"] is None:
+        del found["min_rows_per_second"]  # a key that is not set trains nothing again
+    return {**found, "excluded_model_types": list(found["excluded_model_types"])}
 
 
 def infer_slice(settings: Settings, shard: Shard) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def _evaluation(model: Mapping[str, Any], facts: Mapping[str, Any], metrics: Map
         "best_model": None,
         "fit_seconds": None,
         "predict_rows_per_second": None,
+        "speed": None,
     }
     return {**empty, **facts, **header(model["name"], model["slug"]), "regression_metrics": dict(metrics)}
 

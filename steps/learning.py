@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from steps import artifact, contract, evaluation, failure, fitting, installed, job, measurement, scoring, trial
+from steps import artifact, contract, evaluation, failure, fitting, installed, job, measurement, scoring, speed, trial
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,12 @@ def train(request: fitting.Request, folder: Path) -> None:
     with on_data(f"the trained model could not score {fitting.count(_holdout_rows(prepared))} of its holdout"):
         deployed = _deployed(fitted.predictor, folder / "artifact")
         measured = measurement.measure(deployed, _holdout(request, columns), fitted.baseline)
+        fast = _against_floor(deployed, request, measured, fitted.seconds)
     packed = _pack(request, fitted, measured, schema, folder)
-    job.write_json(evaluated / contract.EVALUATION_FILE, _evaluation(request, fitted, measured, packed))
+    found = {**_evaluation(request, fitted, measured, packed), "speed": fast}
+    for warning in speed.warnings(found):
+        log.warning("%s: %s", request.name, warning)
+    job.write_json(evaluated / contract.EVALUATION_FILE, found)
     measurement.write_details(fitted.predictor, measured, fitted.seconds, evaluated)
     for name in (contract.SCHEMA_FILE, contract.PROFILE_FILE):
         shutil.copyfile(prepared / name, evaluated / name)
@@ -131,10 +135,10 @@ def fit_arguments(request: fitting.Request) -> dict[str, Any]:
     chosen = {
         "hyperparameters": training["hyperparameters"],
         "excluded_model_types": training["excluded_model_types"],
-        "infer_limit": training["infer_limit"],
     }
     return {
         **{name: value for name, value in chosen.items() if value},
+        **speed.fit_arguments(training),
         "presets": training["presets"],
         "time_limit": request.time_limit,
         "num_cpus": request.threads,
@@ -176,6 +180,15 @@ def _deployed(predictor: Any, folder: Path) -> Any:
     deployed = predictor.clone_for_deployment(str(folder / artifact.PREDICTOR_DIR), return_clone=True)
     deployed.persist(max_memory=None)
     return deployed
+
+
+def _against_floor(
+    deployed: Any, request: fitting.Request, measured: measurement.Measurement, seconds: float
+) -> dict[str, Any] | None:
+    floor = speed.floor_of(request.training)
+    return speed.against_floor(
+        floor, measured.rows_per_second, lambda: measurement.batch_rate(deployed, measured, seconds)
+    )
 
 
 def _holdout_rows(prepared: Path) -> int:

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from steps import contract, failure, job, scoring
+from steps import contract, failure, job, scoring, speed
 from steps.evaluation import Errors, Measured
 from steps.interval import Bootstrap
 
@@ -172,12 +172,30 @@ def leaderboard(predictor: Any, measured: Measurement, fit_seconds: float) -> li
             "score_val": _number(-row["score_val"]),
             "fit_seconds": _number(row["fit_time"]),
             "predict_seconds": _number(row["pred_time_test"]),
+            "rows_per_second": _rate(min(rows, len(measured.sample)), _number(row["pred_time_test"])),
             "holdout_mae": _number(-row["score_test"]),
             "holdout_rows": min(rows, len(measured.sample)),
         }
         for row in board.to_dict("records")
     ]
     return sorted(found, key=lambda entry: (entry["holdout_mae"] is None, entry["holdout_mae"], entry["model"]))
+
+
+def _rate(rows: int, seconds: float | None) -> float | None:
+    return round(rows / seconds, 1) if seconds else None
+
+
+def batch_rate(predictor: scoring.Predictor, measured: Measurement, fit_seconds: float) -> float:
+    """Return rows per second in a batch as AutoGluon times it, of the sample's rows again and again.
+
+    A model too slow for the budget of seconds gets a smaller batch.
+    """
+    rows = affordable_rows(measured, fit_seconds, speed.BATCH_ROWS)
+    features = measured.sample.drop(columns=measured.label)
+    batch = features.iloc[np.resize(np.arange(len(features)), rows)].reset_index(drop=True)
+    started = time.perf_counter()
+    predictor.predict(batch)
+    return rows / max(time.perf_counter() - started, 1e-9)
 
 
 def importances(predictor: Any, measured: Measurement, fit_seconds: float) -> list[dict[str, Any]]:

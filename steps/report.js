@@ -149,6 +149,31 @@
       hovertemplate: "%{text}<br>%{x:.4~g}<extra></extra>" }],
     layout(Math.max(300, 60 + 20 * pairs.length), { yaxis: named(pairs.map((pair) => ({ name: pair[0] }))), xaxis: axis("MAE added when shuffled") }),
   ];
+  const speedChart = (lines, chosen, floor) => {
+    const named = (line) => plotText(line.model);
+    const dots = (name, shown, ink, symbol, size) => ({
+      type: "scatter", mode: "markers+text", name, x: shown.map((line) => line.rows_per_second), y: shown.map((line) => line.holdout_mae),
+      text: shown.map((line) => plotText(shorten(line.model, 22))), textposition: "top center", textfont: { size: 11 }, cliponaxis: false,
+      customdata: shown.map(named), marker: { color: colour(ink), symbol, size, line: { width: 1, color: colour("ink") } },
+      hovertemplate: "%{customdata}<br>%{x:,.4~r} rows/s<br>MAE %{y:.4~g}<extra></extra>",
+    });
+    const traces = [dots("tried", lines.filter((line) => line.model !== chosen), "bar", "circle", 9),
+      dots("chosen", lines.filter((line) => line.model === chosen), "second", "star", 15)];
+    const rates = [...lines.map((line) => line.rows_per_second), ...(known(floor) ? [floor] : [])].map(Math.log10);
+    const [low, high] = [rates.reduce((a, b) => Math.min(a, b)), rates.reduce((a, b) => Math.max(a, b))];
+    const room = Math.max(0.3, 0.15 * (high - low));
+    const decades = Array.from({ length: Math.ceil(high + room) - Math.floor(low - room) + 1 }, (_, at) => 10 ** (Math.floor(low - room) + at));
+    const ticks = decades.flatMap((decade) => (high - low > 1.2 ? [decade] : [decade, 2 * decade, 5 * decade]));
+    const errors = lines.map((line) => line.holdout_mae);
+    const [least, most] = [errors.reduce((a, b) => Math.min(a, b)), errors.reduce((a, b) => Math.max(a, b))];
+    const gap = (most - least) || Math.abs(most) || 1; // the names above the dots need room too
+    const line = { type: "line", x0: floor, x1: floor, y0: 0, y1: 1, yref: "paper", line: { color: colour("limit"), width: 1.5, dash: "dash" } };
+    const label = { x: Math.log10(floor), y: 1, yref: "paper", text: "floor", showarrow: false, xanchor: "left", yanchor: "top", font: { color: colour("limit") } };
+    return [traces.filter((trace) => trace.x.length), layout(300, {
+      margin: { l: 10, r: 16, t: 24, b: 10 }, xaxis: axis("rows per second", { type: "log", range: [low - room, high + room], tickvals: ticks, ticktext: ticks.map(figure) }),
+      yaxis: axis("holdout MAE", { range: [least - 0.15 * gap, most + 0.25 * gap] }), ...(known(floor) ? { shapes: [line], annotations: [label] } : {}),
+    })];
+  };
   // Where nearly all of the rows are: one far outlier would squash the rest of the axis.
   const bulk = ({ edges, counts }) => {
     const total = counts.reduce((a, b) => a + b, 0);
@@ -190,7 +215,7 @@
         element("tbody", {}, ...lines.map((line) => element("tr", {}, ...line.map((cell, at) => element("td", { class: at ? "number" : "" }, cell))))))));
 
   const charts = (detail) => {
-    const { holdout, importances, label, prediction } = detail;
+    const { holdout, importances, label, prediction, chosen, floor } = detail;
     const made = [];
     if (holdout) {
       const some = holdout.actual.length < holdout.rows ? `${figure(holdout.actual.length)} of ${figure(holdout.rows)} rows, drawn at random` : `${figure(holdout.rows)} rows`;
@@ -204,15 +229,23 @@
       made.push(card("Importances", `The ${importances.length} features that matter most`,
         `Importances: ${importances.slice(0, 5).map(([name, value]) => `${name} ${figure(value)}`).join(", ")}.`, () => importanceChart(importances)));
     }
+    const timed = detail.leaderboard.filter((line) => line.rows_per_second > 0 && known(line.holdout_mae));
+    if (timed.length > 1) {
+      const words = timed.slice(0, 8).map((line) => `${line.model}${line.model === chosen ? " (chosen)" : ""} ${figure(line.holdout_mae)} at ${figure(line.rows_per_second)} rows/s`);
+      const bound = known(floor) ? ` The dashed line is the floor, ${figure(floor)} rows/s.` : "";
+      made.push(card("Accuracy and inference speed", `Lower is more accurate, further right is faster. Loading the model is part of the time.${bound}`,
+        `Holdout MAE against rows per second of the models tried: ${words.join("; ")}.${bound} All are in the leaderboard.`, () => speedChart(timed, chosen, floor)));
+    }
     if (label || prediction) {
       made.push(card("Predictions and training labels", "Should look alike if the data to predict resemble those of the training",
         "Distribution of the predictions beside that of the labels in training.", () => distributionChart(label, prediction)));
     }
     return made.length ? element("div", { class: "charts" }, ...made) : null;
   };
-  const leaderboard = (lines) => !lines.length ? null : table("Leaderboard",
-    ["Model", "Holdout MAE", "Validation MAE", "Fit s", "Predict s"],
-    lines.map((line) => [line.model, ...["holdout_mae", "score_val", "fit_seconds", "predict_seconds"].map((key) => figure(line[key]))]));
+  const leaderboard = (lines, chosen) => !lines.length ? null : table("Leaderboard",
+    ["Model", "Holdout MAE", "Validation MAE", "Fit s", "Predict s", "Rows/s"],
+    lines.map((line) => [line.model + (line.model === chosen ? " (chosen)" : ""),
+      ...["holdout_mae", "score_val", "fit_seconds", "predict_seconds", "rows_per_second"].map((key) => figure(line[key]))]));
 
   const drift = ({ columns, note }) => (!columns.length && !note ? null : table("Drift, training rows to rows to predict",
     ["Column", "PSI", "Null in training", "Null to predict", "Unseen categories"],
@@ -222,7 +255,7 @@
     element("dl", { class: "facts" }, ...detail.facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
     detail.notes.length ? element("ul", { class: "warnings" }, ...detail.notes.map((note) => element("li", {}, note))) : null,
     charts(detail),
-    leaderboard(detail.leaderboard),
+    leaderboard(detail.leaderboard, detail.chosen),
     drift(detail.drift),
     detail.unseen.length ? table("Categories that training never saw", ["Column", "Share of rows"], detail.unseen.map(([name, rate]) => [name, percent(rate)])) : null,
     detail.nulls.length ? table("Null rates far from training's", ["Column", "Training", "To predict"], detail.nulls.map(([name, a, b]) => [name, percent(a), percent(b)])) : null);

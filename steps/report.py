@@ -20,7 +20,7 @@ import plotly.offline
 import pyarrow.parquet
 from markupsafe import Markup
 
-from steps import contract, job, shift, summary
+from steps import contract, job, shift, speed, summary
 
 _parquet: Any = pyarrow.parquet  # pyarrow has type information for a part of itself only
 
@@ -280,6 +280,8 @@ def _detail(model: summary.Model, points: int) -> dict[str, Any]:
         "holdout": _holdout(training / contract.HOLDOUT_PREDICTIONS_FILE, points),
         "importances": _importances(_optional(training / contract.IMPORTANCE_FILE)),
         "leaderboard": list(_optional(training / contract.LEADERBOARD_FILE) or ()),
+        "chosen": model.evaluation.get("best_model"),
+        "floor": (model.evaluation.get("speed") or {}).get("floor"),
         "prediction": _histogram((model.inference.get("prediction") or {}).get("histogram")),
         "label": _histogram(label.get("histogram")),
         "unseen": sorted((model.inference.get("unseen_categories") or {}).items(), key=lambda item: -item[1]),
@@ -300,7 +302,8 @@ def _notes(model: summary.Model) -> list[str]:
         notes.append(f"{model.waiting:,} rows to predict have no prediction")
     if model.source == contract.DEFAULT:
         notes.append("The registered default served this segment; what is shown of the holdout is this run's model")
-    warnings = [*(model.checked.get("warnings") or ()), *(model.inference.get("warnings") or ())]
+    given = (model.checked.get("warnings"), model.inference.get("warnings"))
+    warnings = [*speed.warnings(model.evaluation), *(warning for found in given for warning in found or ())]
     return [*notes, *dict.fromkeys(str(warning) for warning in warnings)]
 
 
@@ -313,6 +316,7 @@ def _facts(model: summary.Model) -> list[tuple[str, str]]:
         ("RMSE", figure(measured["rmse"])),
         ("R²", figure(measured["r2"])),
         ("Training rows", figure(model.evaluation.get("train_rows"))),
+        ("Holdout rows/s", figure(model.evaluation.get("predict_rows_per_second"))),
         ("Inference", f"{figure(model.inference.get('seconds'))} s"),
         ("Default version", figure(model.inference.get("version"))),
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from steps import contract
+from steps import contract, speed
 
 SUCCEEDED = "Succeeded"
 DEGRADED = "Degraded"
@@ -178,7 +178,7 @@ def _model(model: Model) -> dict[str, Any]:
         "status": verdict.get("status") or evaluation.get("status"),
         "reason": evaluation.get("reason"),
         "autogluon_version": inference.get("autogluon_version") or evaluation.get("autogluon_version"),
-        "warnings": list(inference.get("warnings") or ()),
+        "warnings": [*speed.warnings(evaluation), *(inference.get("warnings") or ())],
         "drift": _drift(model),
     }
 

@@ -252,6 +252,17 @@ def test_problems_of_all_parts_are_reported_together() -> None:
         ),
         ({"training": {"time_limit": 129_561}}, "training.time_limit: two trainings up to their guards take 777606 s"),
         ({"retention_days": 7}, "retention_days: shorter than cache_days"),
+        (
+            {"training": {"infer_limit": 0.1, "min_rows_per_second": 10}},
+            "training.min_rows_per_second: infer_limit is given too, the same thing in seconds per row",
+        ),
+        (
+            {
+                "training": {"infer_limit": 0.1},
+                "models": {"by": "r", "overrides": {"A": {"training": {"min_rows_per_second": 10}}}},
+            },
+            "models.overrides.A.training.min_rows_per_second: infer_limit is given too",
+        ),
         ({"drift": {"psi": {"warn": 0.5, "fail": 0.2}}}, "drift.psi.warn: 0.5 is above drift.psi.fail, 0.2"),
     ],
 )

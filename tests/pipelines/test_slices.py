@@ -84,6 +84,16 @@ def test_an_override_changes_only_the_keys_it_sets() -> None:
     }
 
 
+def test_a_floor_of_a_models_own_replaces_a_limit_that_it_takes_back() -> None:
+    found = training(infer_limit=None, min_rows_per_second=5000)
+
+    assert (found["infer_limit"], found["min_rows_per_second"]) == (None, 5000)
+
+
+def test_a_floor_that_is_not_set_leaves_the_slice_as_it_was_so_that_nothing_trains_again() -> None:
+    assert "min_rows_per_second" not in training()
+
+
 def test_null_in_an_override_takes_back_what_may_be_null_and_follows_training_elsewhere() -> None:
     found = training(hyperparameters=None, infer_limit=None, presets=None, seed=None, excluded_model_types=None)
 

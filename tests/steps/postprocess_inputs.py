@@ -55,6 +55,7 @@ class Sample:
     unseen: Mapping[str, float] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
     features: Sequence[str] = FEATURES
+    speed: Mapping[str, Any] | None = None
 
     @property
     def accepted(self) -> bool:
@@ -262,6 +263,8 @@ def _write_training(folder: Path, sample: Sample, label: Any, rng: np.random.Gen
         "autogluon_version": "1.6.3",
         "python_version": "3.11.9",
         "best_model": "LightGBM" if trained else None,
+        "predict_rows_per_second": 345_678.9 if trained else None,
+        "speed": sample.speed,
         "fit_seconds": round(float(rng.uniform(14, 22)), 1) if trained else None,
     }
     job.write_json(folder / contract.EVALUATION_FILE, evaluation)
@@ -286,6 +289,7 @@ def _leaderboard(mae: float) -> list[dict[str, Any]]:
             "score_val": mae * (1.01 + 0.03 * at),
             "fit_seconds": 6.1 + 3 * at,
             "predict_seconds": 0.4 + 0.1 * at,
+            "rows_per_second": 350_000.0 / 12**at,
         }
         for at, name in enumerate(names)
     ]

@@ -141,6 +141,43 @@ def test_nulls_unseen_categories_and_odd_dates_are_scored(trained: prepared_rows
     assert prepared_rows.read_json(tree.output("predictions", "good", "inference.json"))["warnings"]
 
 
+LONG = {"num_boost_round": 1500, "learning_rate": 0.02, "num_leaves": 63, "ag_args": {"name_suffix": "Long"}}
+SHORT = {"num_boost_round": 12, "learning_rate": 0.2, "ag_args": {"name_suffix": "Short"}}
+
+
+def wave(rows: int, seed: int) -> pa.Table:
+    """Return rows whose label trees come nearer to with every round: a wave without noise."""
+    found = prepared_rows.table(rows, seed=seed)
+    distance = np.random.default_rng(seed).uniform(300, 700, rows)
+    label = pa.array(20 * np.sin(distance / 12) + distance / 50)
+    found = found.set_column(found.schema.names.index("dist.km"), "dist.km", pa.array(distance))
+    return found.set_column(found.schema.names.index(prepared_rows.LABEL), prepared_rows.LABEL, label)
+
+
+@pytest.mark.parametrize(
+    ("floor", "suffix", "met"), [(None, "Long", None), (100_000.0, "Short", True), (1e9, "Short", False)]
+)
+def test_a_floor_of_rows_per_second_has_a_faster_model_chosen_and_says_when_none_reaches_it(
+    tmp_path: Path, floor: float | None, suffix: str, met: bool | None
+) -> None:
+    """The long model and ensembles with it are ten times as good and score some ten thousand rows per second."""
+    changes = {} if floor is None else {"min_rows_per_second": floor}
+    tree = prepared_rows.Tree(tmp_path)
+    tree = prepared_rows.Tree(tmp_path, {**tree.training, "hyperparameters": {"GBM": [LONG, SHORT]}, **changes})
+    tree.train_settings(["wave"])
+    tree.prepared("wave", wave(4000, 1), wave(300, 2))
+    done = train(tree)
+    assert done.returncode == 0, done.stderr
+    found = evaluation(tree, "wave")
+    chosen = found["best_model"]
+    assert (suffix in chosen or chosen.startswith("WeightedEnsemble")) if floor is None else chosen == "LightGBMShort"
+    assert (found["speed"] and found["speed"]["met"]) is met
+    assert ("the settings ask for" in done.stderr) is (met is False)
+    board = prepared_rows.read_json(tree.output("evaluation", "wave", "leaderboard.json"))
+    rates = {line["model"]: line["rows_per_second"] for line in board}
+    assert rates["LightGBMShort"] > rates["LightGBMLong"] > 0
+
+
 def test_settings_that_autogluon_does_not_know_fail_the_step_with_one_line(tmp_path: Path) -> None:
     tree = prepared_rows.Tree(tmp_path, {**prepared_rows.Tree(tmp_path).training, "presets": "medium_qualty"})
     tree.train_settings(["EWR"])

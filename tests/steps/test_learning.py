@@ -36,6 +36,11 @@ def test_hyperparameters_exclusions_and_infer_limit_are_passed_on() -> None:
     assert found["infer_limit"] == 0.01
 
 
+def test_a_floor_of_rows_per_second_is_passed_on_as_seconds_per_row() -> None:
+    found = learning.fit_arguments(request(min_rows_per_second=20_000))
+    assert (found["infer_limit"], found["infer_limit_batch_size"]) == (1 / 20_000, 10_000)
+
+
 @pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, RuntimeError, AssertionError, KeyError])
 def test_what_autogluon_raises_on_the_data_is_failed_by_type_only(
     error: type[Exception], caplog: pytest.LogCaptureFixture

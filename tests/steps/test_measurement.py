@@ -134,6 +134,7 @@ def test_the_leaderboard_has_positive_errors_best_first() -> None:
         "score_val": 2.5,
         "fit_seconds": 3.0,
         "predict_seconds": 0.1,
+        "rows_per_second": 1000.0,
         "holdout_mae": 1.0,
         "holdout_rows": 100,
     }
@@ -173,6 +174,23 @@ def test_a_slow_model_shortens_the_leaderboards_sample() -> None:
     found = measurement.leaderboard(predictor, measured_of(5000, 100.0), 1.0)
     assert len(predictor.asked["leaderboard"]) == 200
     assert found[0]["holdout_rows"] == 200
+
+
+class Sizes(FakePredictor):
+    """Remembers how many rows it was given."""
+
+    def predict(self, data: pd.DataFrame) -> pd.Series[float]:
+        self.asked["rows"], self.asked["columns"] = len(data), list(data.columns)
+        return super().predict(data)
+
+
+@pytest.mark.parametrize(("rate", "rows"), [(1e9, 10_000), (100.0, 200)])
+def test_a_small_holdout_is_timed_in_a_whole_batch_of_its_features_unless_the_model_is_slow(
+    rate: float, rows: int
+) -> None:
+    predictor = Sizes()
+    assert measurement.batch_rate(predictor, measured_of(30, rate), 1.0) > 0
+    assert predictor.asked == {"rows": rows, "columns": ["a", "b"]}
 
 
 def test_details_that_cannot_be_made_stay_empty_and_cost_no_model(

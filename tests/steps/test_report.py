@@ -194,6 +194,31 @@ def test_a_detail_holds_what_its_charts_and_tables_show(tmp_path: Path, monkeypa
     assert detail["notes"] == ["dest: 2.0% unseen categories"]
 
 
+MISSED = {"floor": 500_000.0, "rows_per_second": 345_678.9, "met": False}
+
+
+def test_the_leaderboard_shows_accuracy_against_speed_with_the_chosen_model_and_the_floor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = dataclasses.replace(FLIGHTS[0], speed=MISSED, warnings=())
+    page = render(tmp_path, monkeypatch, [slow, *FLIGHTS[1:]])
+    detail = page.embedded("detail-0")
+    assert detail["leaderboard"][0]["rows_per_second"] == 350_000.0
+    assert (detail["chosen"], detail["floor"]) == ("LightGBM", 500_000.0)
+    assert ["Holdout rows/s", "345,679"] in detail["facts"]
+    [note] = detail["notes"]
+    assert note.startswith("LightGBM scores 345,679 rows/s, the settings ask for 500,000")
+    assert page.summary["models"]["EWR"]["warnings"] == [note]
+
+
+def test_a_model_without_a_floor_has_no_line_and_no_note_of_speed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detail = render(tmp_path, monkeypatch, PASSED).embedded("detail-0")
+    assert (detail["chosen"], detail["floor"]) == ("LightGBM", None)
+    assert not any("rows/s" in note for note in detail["notes"])
+
+
 def test_the_interval_of_the_mae_is_shown_and_its_column_still_sorts_by_the_mae(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
