@@ -140,6 +140,8 @@ class _Run:
         self._sizes: dict[str, int] = {}
         self._working: dict[str, tuple[int, ...]] = {}
         self._threads: dict[str, threading.Thread] = {}
+        self._starting: list[threading.Thread] = []
+        self._untold: list[StepEvent] = []
         self._stop = threading.Event()
         self._inbox: queue.SimpleQueue[StepEvent | StepRecord | BaseException] = queue.SimpleQueue()
         self._variables = values.execution_variables(request.pipeline, request.execution_id, start.first_start)
@@ -159,6 +161,8 @@ class _Run:
             self._keep()
             while self._advance():
                 self._receive(self._inbox.get())
+                while not self._inbox.empty():  # what came meanwhile is brought to the disk with it
+                    self._receive(self._inbox.get())
         except BaseException:
             self._abandon()
             raise
@@ -194,7 +198,18 @@ class _Run:
             self._may_skip = False
         if not self._failed:
             self._start_ready()
+        self._commit()
         return bool(self._working)
+
+    def _commit(self) -> None:
+        """Bring what happened to the disk; only then show it, and act on it."""
+        self._history.flush()
+        told, self._untold = self._untold, []
+        for event in told:
+            self._watch(event)
+        starting, self._starting = self._starting, []
+        for thread in starting:
+            thread.start()
 
     def _start_ready(self) -> None:
         """Start what is ready, in the order of the definition; Processing steps as far as the machine admits them."""
@@ -224,7 +239,7 @@ class _Run:
         needed = {name: self._records[name] for name in self._graph.needs[step.name]}
         thread = threading.Thread(target=self._work, args=(step, cores, needed), daemon=True)
         self._threads[step.name] = thread
-        thread.start()
+        self._starting.append(thread)
 
     def _receive(self, item: StepEvent | StepRecord | BaseException) -> None:
         if isinstance(item, BaseException):
@@ -248,13 +263,13 @@ class _Run:
 
     def _note(self, event: StepEvent, record: StepRecord | None = None) -> None:
         self._history.add_step(event, record)
-        self._watch(event)
+        self._untold.append(event)
 
     def _abandon(self) -> None:
         """End every process, so that the execution can be resumed."""
         self._stop.set()
         for name, cores in self._working.items():
-            if cores:  # a Lambda step has no process to end, and no thread of it can be
+            if cores and self._threads[name].ident:  # one that never started has no process, nor has a Lambda step
                 self._threads[name].join(_PATIENCE)
         with contextlib.suppress(BrokenOffError):
             self._history.add_execution(STOPPED, self._world.clock())

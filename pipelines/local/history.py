@@ -58,45 +58,65 @@ class Past:
 
 
 class History:
-    """Writes the event log of one execution."""
+    """Writes the event log of one execution.
+
+    Transitions of steps are gathered and stand in the log after `flush`; until then nothing may be done because of
+    them. Those of one moment are so flushed to the disk together.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / EVENTS_FILE).open("ab+", buffering=0)  # one write per line, never half in a buffer
-        self._cut_torn_line()
-
-    def _cut_torn_line(self) -> None:
+        self._file = (folder / EVENTS_FILE).open("ab+", buffering=0)  # written whole, never half in a buffer
         self._file.seek(0)
-        content = self._file.read() or b""
-        self._file.truncate(content.rfind(b"\n") + 1)
+        self._end = (self._file.read() or b"").rfind(b"\n") + 1
+        """Where the last whole line ends; what stands behind was cut off."""
+        self._lines: list[bytes] = []
 
     def close(self) -> None:
-        """Close the log."""
-        self._file.close()
+        """Write what was gathered, and close the log."""
+        try:
+            self.flush()
+        finally:
+            self._file.close()
 
     def add_execution(self, status: str, at: float, **details: Any) -> None:
-        """Append a transition of the execution."""
-        self._append({"execution": status, "at": at, **details})
+        """Append a transition of the execution, and flush."""
+        self._gather({"execution": status, "at": at, **details})
+        self.flush()
 
     def add_step(self, event: StepEvent, record: StepRecord | None = None) -> None:
-        """Append a transition of a step, with its record where it has ended."""
+        """Gather a transition of a step, with its record where it has ended."""
         content = asdict(event)
-        self._append(content if record is None else {**content, "record": asdict(record)})
+        self._gather(content if record is None else {**content, "record": asdict(record)})
 
-    def _append(self, content: Mapping[str, Any]) -> None:
-        """Write one line, or nothing of it: a later line must not begin in the middle of one that was cut off."""
-        line = (json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n").encode()
-        end = self._file.seek(0, os.SEEK_END)
+    def _gather(self, content: Mapping[str, Any]) -> None:
+        self._lines.append((json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+    def flush(self) -> None:
+        """Bring what was gathered to the disk, whole or nothing of it: no line may begin in the middle of another.
+
+        Raises:
+            BrokenOffError: it cannot be written.
+        """
+        if not self._lines:
+            return
+        lines = b"".join(self._lines)
         try:
-            while line:  # a disk that fills up takes a part of it first
-                line = line[self._file.write(line) :]
+            if self._file.seek(0, os.SEEK_END) != self._end:  # an interruption left a part of it, or a killed engine
+                self._file.truncate(self._end)
+            rest = lines
+            while rest:  # a disk that fills up takes a part of it first
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
+            self._lines.clear()
             with contextlib.suppress(OSError):
-                self._file.truncate(end)
+                self._file.truncate(self._end)
             raise BrokenOffError(
                 f"the event log cannot be written ({error.strerror}); make room for it, then go on with --retry"
             ) from error
+        self._end += len(lines)
+        self._lines.clear()
 
 
 @contextlib.contextmanager
@@ -133,10 +153,11 @@ def read_past(folder: Path) -> Past | None:
         ExecutionError: the log is damaged before its last line.
     """
     past: Past | None = None
+    records: dict[str, StepRecord] = {}
     path = folder / EVENTS_FILE
     for number, line in enumerate(_lines(path), start=1):
         try:
-            past = _follow(past, parse_event(line))
+            past = _follow(past, records, parse_event(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ExecutionError(f"{path} is damaged in line {number}; start a new execution") from error
     return past
@@ -147,23 +168,22 @@ def _lines(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
 
 
-def _follow(past: Past | None, event: Mapping[str, Any]) -> Past:
-    """Return the state behind one more event."""
+def _follow(past: Past | None, records: dict[str, StepRecord], event: Mapping[str, Any]) -> Past:
+    """Return the state behind one more event; its `records` are these, which are changed."""
     if past is None:
-        return _first(event)
-    changes: dict[str, Any] = {}
+        return _first(records, event)
     if event.get("execution") == STARTED:
-        changes = {"last_start": event["at"], "end": None, "status": STARTED}
-    elif "execution" in event:
-        changes = {"end": event["at"], "status": event["execution"]}
-    elif event["status"] in _ENDED:
-        changes = {"records": {**past.records, event["step"]: parse_record(event["record"])}}
+        return replace(past, last_start=event["at"], end=None, status=STARTED)
+    if "execution" in event:
+        return replace(past, end=event["at"], status=event["execution"])
+    if event["status"] in _ENDED:
+        records[event["step"]] = parse_record(event["record"])
     else:
-        changes = {"records": {name: record for name, record in past.records.items() if name != event["step"]}}
-    return replace(past, **changes)
+        records.pop(event["step"], None)
+    return past
 
 
-def _first(event: Mapping[str, Any]) -> Past:
+def _first(records: Mapping[str, StepRecord], event: Mapping[str, Any]) -> Past:
     start, selected = event["at"], event.get("selected")
     return Past(
         parameters=event.get("parameters", {}),
@@ -176,7 +196,7 @@ def _first(event: Mapping[str, Any]) -> Past:
         last_start=start,
         end=None,
         status=STARTED,
-        records={},
+        records=records,
     )
 
 

@@ -8,10 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from local_definitions import Lab, compare, condition, definition_text, output_of, parameter_ref, processing, statuses
+from local_definitions import (
+    Lab,
+    compare,
+    condition,
+    definition_text,
+    lambda_step,
+    output_of,
+    parameter_ref,
+    processing,
+    statuses,
+)
 
 from pipelines.errors import ExecutionError, LaunchError
-from pipelines.local.engine import Exit, Task, execute, load, load_request
+from pipelines.local import document
+from pipelines.local.engine import Exit, Request, StepEvent, Task, execute, load, load_request
+from pipelines.local.history import History, read_past
 from pipelines.local.processing import retry_delay
 from pipelines.local.start import recall
 from pipelines.local.step import RetryPolicy
@@ -255,6 +267,56 @@ def test_an_execution_cut_off_before_its_first_event_is_resumed_from_its_definit
     assert lab.run([processing("A")], execution_id="run-1", resume=True).status == "Succeeded"
 
 
+def lines_of(lab: Lab) -> str:
+    return (lab.workspace.execution("run-1") / "events.jsonl").read_text()
+
+
+def test_every_transition_is_in_the_log_before_it_is_shown_or_acted_on(lab: Lab) -> None:
+    seen: list[bool] = []
+
+    class Looking:
+        def run(self, task: Task) -> Exit:
+            seen.append(f'"Starting", "step": "{task.step}"' in lines_of(lab))
+            return Exit(0)
+
+    def watch(event: StepEvent) -> None:
+        seen.append(f'"{event.status}", "step": "{event.step}"' in lines_of(lab))
+
+    lab.launcher = Looking()
+    steps = [processing("A"), processing("B"), lambda_step("C", "c"), processing("D", DependsOn=["A", "B", "C"])]
+    lab.functions["c"] = lambda event: {}
+    text = definition_text(steps)
+    execute(Request("run-1", document.parse(text), {}), lab.world, watch)
+
+    assert len(seen) == 4 * 3 - 1 + 3
+    assert all(seen)
+
+
+def test_transitions_that_were_gathered_are_in_the_log_when_they_are_flushed_or_it_is_closed(tmp_path: Path) -> None:
+    log = History(tmp_path)
+    log.add_execution("Started", 1.0)
+    log.add_step(StepEvent("A", "Processing", "Starting", 2.0))
+    log.add_step(StepEvent("B", "Processing", "Starting", 2.0))
+    assert (tmp_path / "events.jsonl").read_bytes().count(b"\n") == 1
+    log.flush()
+    assert (tmp_path / "events.jsonl").read_bytes().count(b"\n") == 3
+    log.add_step(StepEvent("C", "Processing", "Starting", 2.0))
+    log.close()
+    assert (tmp_path / "events.jsonl").read_bytes().count(b"\n") == 4
+
+
+def test_what_an_interruption_left_of_a_line_is_gone_when_the_next_is_written(tmp_path: Path) -> None:
+    log, path = History(tmp_path), tmp_path / "events.jsonl"
+    log.add_execution("Started", 1.0)
+    path.write_bytes(path.read_bytes() + b'{"at": 2')
+    log.add_execution("Stopped", 3.0)
+    log.close()
+
+    past = read_past(tmp_path)
+    assert past is not None
+    assert (past.status, past.end) == ("Stopped", 3.0)
+
+
 LIMITED = """
 import itertools, resource, sys
 from pathlib import Path
@@ -265,6 +327,7 @@ from pipelines.local.workspace import Workspace
 log, seen = Path(sys.argv[1]) / "executions/run-1/events.jsonl", itertools.count(1)
 def watch(event):
     if next(seen) == int(sys.argv[3]):
+        print(log.read_bytes().count(b"\\n"))
         resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 40, resource.RLIM_INFINITY))
 world = World(Workspace(Path(sys.argv[1])), ProcessLauncher(grace=0.5), lambda arn, event: {})
 try:
@@ -278,7 +341,10 @@ except BrokenOffError as error:
 def test_a_log_that_finds_no_room_breaks_the_run_off_and_keeps_whole_lines(
     lab: Lab, tmp_path: Path, event: int
 ) -> None:
-    """A limit on the size of files stands for a disk that fills up: the kernel takes a part of a line, then no more."""
+    """A limit on the size of files stands for a disk that fills up: the kernel takes a part of a line, then no more.
+
+    What was in the log then is in it afterwards: transitions of one moment are written together or not at all.
+    """
     (tmp_path / "go").touch()
     (tmp_path / "d.json").write_text(definition_text(chain(tmp_path)))
     command = [sys.executable, "-c", LIMITED, str(lab.root), str(tmp_path / "d.json"), str(event)]
@@ -286,7 +352,7 @@ def test_a_log_that_finds_no_room_breaks_the_run_off_and_keeps_whole_lines(
     assert "the event log cannot be written (File too large); make room" in done.stdout, done.stderr
     log = (lab.workspace.execution("run-1") / "events.jsonl").read_bytes()
     assert log.endswith(b"\n")
-    assert log.count(b"\n") == event + 1
+    assert log.count(b"\n") == int(done.stdout.split()[0]) > event
     outcome = lab.run(chain(tmp_path), execution_id="run-1", resume=True)
     assert outcome.status == "Succeeded"
     assert lab.get("s3://bucket/runs/run-1/Third/out/file.txt") == "abc"
