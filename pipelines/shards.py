@@ -7,10 +7,10 @@ steps serve its models side by side.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pipelines.instances import machine_of
 from pipelines.models import LEAST_ROWS, ModelSpec
 from pipelines.settings import Settings
 from steps import contract
@@ -84,8 +84,12 @@ def group(models: Sequence[ModelSpec]) -> tuple[Shard, ...]:
 
 
 def count_waves(shard: Shard, instance_type: str) -> int:
-    """Return how many fits follow one another in the Train job of a shard, which runs one on each core."""
-    return math.ceil(len(shard.models) / cores_of(instance_type))
+    """Return how many fits follow one another in the Train job of a shard, which runs one on each core.
+
+    Of a type of which nothing is known, all of them.
+    """
+    machine = machine_of(instance_type)
+    return math.ceil(len(shard.models) / (machine.cores if machine else 1))
 
 
 def most_waves(settings: Settings, models: Sequence[ModelSpec]) -> int:
@@ -105,17 +109,6 @@ def check_runtime(settings: Settings, models: Sequence[ModelSpec]) -> list[str]:
         f"{allowed} s; raise instances.train.max_runtime (to 777600 s at most), take an instances.train.type with more "
         "cores, lower training.time_limit, or raise step_ceiling"
     ]
-
-
-def cores_of(instance_type: str) -> int:
-    """Return the vCPUs of an instance type by its size: 4 per xlarge, 2 below; 1 where the name does not tell.
-
-    https://aws.amazon.com/sagemaker/ai/pricing/ lists types with their vCPUs.
-    """
-    size = re.search(r"\.(\d*)(medium|large|xlarge)$", instance_type)
-    if size is None:
-        return 1
-    return 4 * int(size[1] or 1) if size[2] == "xlarge" else 2
 
 
 def _largest_first(model: ModelSpec) -> tuple[int, str]:

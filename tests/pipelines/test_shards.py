@@ -168,9 +168,7 @@ def test_too_short_a_runtime_for_the_trainings_of_a_shard_is_told_with_what_help
     assert not shards.check_runtime(config(12), choose_models(config(12), None))
 
 
-@pytest.mark.parametrize(
-    ("machine", "cores"),
-    [("ml.m5.large", 2), ("ml.t3.medium", 2), ("ml.m5.xlarge", 4), ("ml.c7i.4xlarge", 16), ("ml.m7i.metal-24xl", 1)],
-)
-def test_the_cores_of_an_instance_follow_from_its_size(machine: str, cores: int) -> None:
-    assert shards.cores_of(machine) == cores
+def test_on_a_machine_of_which_nothing_is_known_all_trainings_of_a_shard_follow_one_another() -> None:
+    (shard,) = shards.group(shards.pack(models(1, 1, 1, 1, 1), 1))
+
+    assert [shards.count_waves(shard, machine) for machine in ("ml.m5.xlarge", "ml.m5.large", "ml.x9.odd")] == [2, 3, 5]
