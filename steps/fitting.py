@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import debugger, failure, job, trial
+from steps import debugger, failure, importing, job, trial
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,8 @@ def end_with_parent() -> None:
 def attempt(folder: Path) -> trial.Outcome:
     """Train and tell how it ended; this is the seam at which every exception becomes an outcome."""
     try:
-        from steps import learning
+        with importing.uncollected():
+            from steps import learning
 
         learning.train(read_request(folder), folder)
     except trial.Ended as end:

@@ -6,6 +6,7 @@ Standard library only. Every step module is `main(argv)` around a pure core and 
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
@@ -36,6 +37,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     somebody debugs the step, pdb opens first.
     """
     start_logging()
+    gc.freeze()  # what is imported by now stays to the end, where the collector would go through it once more
     try:
         main(sys.argv[1:])
     except StepError as error:

@@ -19,7 +19,20 @@ from typing import Any
 
 import numpy as np
 
-from steps import artifact, contract, evaluation, failure, fitting, installed, job, measurement, scoring, speed, trial
+from steps import (
+    artifact,
+    contract,
+    evaluation,
+    failure,
+    fitting,
+    importing,
+    installed,
+    job,
+    measurement,
+    scoring,
+    speed,
+    trial,
+)
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +94,9 @@ def check_names(training: Mapping[str, Any]) -> None:
 
 def _known_names() -> dict[str, set[str]]:
     try:
-        from autogluon.tabular.configs import presets_configs
-        from autogluon.tabular.registry import ag_model_registry
+        with importing.uncollected():
+            from autogluon.tabular.configs import presets_configs
+            from autogluon.tabular.registry import ag_model_registry
     except ImportError as error:
         reason = f"AutoGluon cannot be imported here ({failure.name(error)}): run this step in the autogluon image"
         raise trial.Ended(trial.REFUSED, reason) from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steps import artifact, contract, delivery, evaluation, failure, installed, job, scoring
+from steps import artifact, contract, delivery, evaluation, failure, importing, installed, job, scoring
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,8 @@ def load_predictor(folder: Path, name: str) -> Loaded:
     """Return AutoGluon's predictor, in memory; StepError if it does not load."""
     failure.silence_libraries()
     try:
-        from autogluon.tabular import TabularPredictor
+        with importing.uncollected():
+            from autogluon.tabular import TabularPredictor
 
         installed.remember()
         # Both versions are checked before the artifact is unpacked.

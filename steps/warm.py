@@ -13,7 +13,6 @@ when the other end hangs up, which a parent that dies does too.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import multiprocessing
@@ -30,7 +29,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
 
-from steps import failure, installed, job, trial
+from steps import failure, importing, installed, job, trial
 
 PRELOAD = (
     "steps.learning",
@@ -172,11 +171,11 @@ def main(argv: Sequence[str]) -> None:
     job.start_logging()
     failure.silence_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent
-    for name in argv:
-        with suppress(ImportError):
-            importlib.import_module(name)
-    installed.remember()
-    gc.freeze()  # a collection in a fork need not touch, and so copy, what all share
+    with importing.uncollected():  # a collection in a fork need not touch, and so copy, what all share
+        for name in argv:
+            with suppress(ImportError):
+                importlib.import_module(name)
+        installed.remember()
     with socket.socket(fileno=os.dup(0)) as control:
         serve(control)
 
