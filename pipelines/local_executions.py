@@ -24,7 +24,7 @@ from pipelines.rawdata import RAW_BUCKET
 from pipelines.usage import Asked
 
 FOLDER = "executions"
-_RECENT = 3
+_RECENT = 10
 """Executions whose records tell how long a step takes: a step that the newest took from the cache ran in another."""
 
 
@@ -123,13 +123,15 @@ def steps_taken(root: Path, pipeline: str) -> dict[str, Taken]:
     """Return what the Processing steps of a pipeline took when they last ran in the workspace, by name."""
     origins = sorted((o for o in _origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
     found: dict[str, Taken] = {}
-    for origin in origins[-_RECENT:]:
+    for origin in reversed(origins[-_RECENT:]):
         try:
             past = history.read_past(root / FOLDER / origin.execution)
         except (ExecutionError, OSError):
             continue  # damaged; its own commands say so
         records = past.records.values() if past else ()
-        found |= {r.name: Taken(r.seconds, r.peak_memory_mb) for r in records if _ran(r)}
+        found = {r.name: Taken(r.seconds, r.peak_memory_mb) for r in records if _ran(r)} | found
+        if past and past.status == SUCCEEDED and not any(r.cached for r in records):
+            break  # it ran whatever there is
     return found
 
 

@@ -11,8 +11,9 @@ import pytest
 from local_outcomes import definition, origin, ping, published
 
 from pipelines.local.history import History, lock_execution
+from pipelines.local.load import Taken
 from pipelines.local.record import StepEvent, StepRecord
-from pipelines.local_executions import step_seconds
+from pipelines.local_executions import step_seconds, steps_taken
 from pipelines.run import main
 
 SUMMARY = {"status": "Succeeded", "models": {}}
@@ -171,3 +172,22 @@ def test_a_step_took_as_long_as_when_it_last_ran_and_was_not_taken_from_the_cach
     add("e3", 3, replace(train, seconds=4.0), pipeline="another")
 
     assert step_seconds(shelf.root, origin().pipeline) == {"Train-a": 30.0, "Train-b": 9.0}
+
+
+def test_what_a_step_took_is_looked_for_until_an_execution_in_which_every_step_ran(shelf: Shelf) -> None:
+    def add(day: int, *steps: StepRecord) -> None:
+        folder = shelf.add(f"e{day}", started=f"2026-01-0{day}T00:00:00+00:00", status="Started")
+        history = History(folder)
+        for step in steps:
+            history.add_step(StepEvent(step.name, step.type, step.status, 103.0), step)
+        history.add_execution("Succeeded", 104.0)
+        history.close()
+
+    train = StepRecord("Train-a", "Processing", "Succeeded", seconds=30.0, peak_memory_mb=500.0)
+    infer = replace(train, name="Infer-a", seconds=5.0)
+    add(1, replace(train, name="Train-gone"))
+    add(2, train, infer)
+    for day in (3, 4, 5, 6):
+        add(day, replace(train, seconds=0.1, cached=True), replace(infer, seconds=float(day)))
+
+    assert steps_taken(shelf.root, origin().pipeline) == {"Train-a": Taken(30.0, 500.0), "Infer-a": Taken(6.0, 500.0)}
