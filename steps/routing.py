@@ -22,7 +22,8 @@ WAITING_SHARE = 0.25
 """Share of the memory that rows may take that wait for a chunk."""
 CELL_BYTES = 16
 
-Models = npt.NDArray[np.int64]
+Models = npt.NDArray[np.int16]
+"""Models are few, and numpy sorts numbers of 16 bits fastest."""
 Batch = tuple[Models, pa.RecordBatch]
 """Rows, with the model of each."""
 
@@ -43,12 +44,12 @@ class Lookup:
     def __init__(self, models: Mapping[int, int | None]) -> None:
         taken = {code: model for code, model in models.items() if model is not None}
         self._codes = np.array(sorted(taken) or [NOBODY], np.int64)
-        self._models = np.array([taken.get(int(code), NOBODY) for code in self._codes], np.int64)
+        self._models = np.array([taken.get(int(code), NOBODY) for code in self._codes], np.int16)
 
     def models(self, codes: npt.NDArray[np.int64]) -> Models:
         """Return the model of each code, NOBODY where there is none."""
         places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        return np.where(self._codes[places] == codes, self._models[places], NOBODY)
+        return np.where(self._codes[places] == codes, self._models[places], np.int16(NOBODY))
 
 
 def sizes(rows: Mapping[int, int], models: Mapping[int, int | None]) -> dict[int, int]:
@@ -117,11 +118,11 @@ def _parts(
     models: Models, batch: pa.RecordBatch, sizes: Mapping[int, int], pooled: int | None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     order = np.argsort(models, kind="stable")
-    found, starts = np.unique(models[order], return_index=True)
-    for model, places in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
-        if model in sizes and model != pooled:
+    counts = np.bincount(models - NOBODY)
+    for model, places in enumerate(np.split(order, np.cumsum(counts)[:-1]), start=NOBODY):
+        if len(places) and model in sizes and model != pooled:
             # one by one, as a slice would keep the whole batch in memory while it waits
-            yield model, batch if len(found) == 1 else batch.take(pa.array(places))
+            yield model, batch if len(places) == len(models) else batch.take(pa.array(places))
     if pooled in sizes and pooled is not None and (taken := models != NOBODY).any():
         yield pooled, batch.filter(pa.array(taken))
 

@@ -25,7 +25,7 @@ class Folder:
 
 def distribute(models, batch_rows, chunk_rows, pooled=None):
     """Distribute numbered rows; return the folders by model."""
-    models = np.array(models, np.int64)
+    models = np.array(models, np.int16)
     rows = pa.record_batch({"r": np.arange(len(models))})
     batches = [
         (models[first : first + batch_rows], rows.slice(first, batch_rows))
