@@ -233,7 +233,7 @@
     if (timed.length > 1) {
       const words = timed.slice(0, 8).map((line) => `${line.model}${line.model === chosen ? " (chosen)" : ""} ${figure(line.holdout_mae)} at ${figure(line.rows_per_second)} rows/s`);
       const bound = known(floor) ? ` The dashed line is the floor, ${figure(floor)} rows/s.` : "";
-      made.push(card("Accuracy and inference speed", `Lower is more accurate, further right is faster. Loading the model is part of the time.${bound}`,
+      made.push(card("Accuracy and inference speed", `Lower is more accurate, further right is faster. Timed on ${known(timed[0].holdout_rows) ? `${figure(timed[0].holdout_rows)} ` : ""}holdout rows, with what one call and loading the model cost: on few rows all look slow.${bound}`,
         `Holdout MAE against rows per second of the models tried: ${words.join("; ")}.${bound} All are in the leaderboard.`, () => speedChart(timed, chosen, floor)));
     }
     if (label || prediction) {
