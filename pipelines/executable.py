@@ -42,7 +42,9 @@ def choose_definition(
         return document.parse(compiled.text), compiled.bundles
     jobs = sum(step.name.startswith(f"{contract.TRAIN}-") for step in given.every_step())
     forms = _all_forms(config, path, folder, chosen, recall)
-    bundles = tuple(bundle for form in forms for bundle in compiling.draw(config, shards.pack(form, jobs))[1])
+    bundles = tuple(
+        bundle for form in forms for bundle in compiling.draw(config, shards.pack(form, jobs or len(form)))[1]
+    )
     _check_bundles(given, bundles, file)
     return given, bundles
 
