@@ -138,7 +138,10 @@ def _prepare_prediction(bench: Bench, training: ProcessingStep) -> ProcessingSte
         c.PREPARE_PREDICTION,
         _prepare_job(bench, slices.PREPARE_PREDICTION, "prediction", c.PREDICT_DATA_VERSION),
         [*_raw_inputs(bench, c.PREDICT_DATA_VERSION), given(c.IN_SCHEMA, uri_of(training, c.OUT_SCHEMA))],
-        [made(c.OUT_PREDICT, bench.blueprint.execution_uri("prepare-prediction", "predict"))],
+        [
+            made(name, bench.blueprint.execution_uri("prepare-prediction", name))
+            for name in (c.OUT_PREDICT, c.OUT_PARTS)
+        ],
         cache_config=cached(bench.settings),
         description="Read the raw prediction files with the types of the training data, one folder per model",
     )
@@ -220,12 +223,10 @@ def _notify(bench: Bench, name: str, kind: str, inputs: Mapping[str, Value], dep
         **{key: bench.parameters[key] for key in (c.RAW_DATA_URI, c.TRAIN_DATA_VERSION, c.PREDICT_DATA_VERSION)},
         **inputs,
     }
-    description = (
-        f"Mail the team that the run has {kind}" if kind != c.TRAINED_MAIL else "Mail each model's MAE and verdict"
-    )
+    what = "Mail each model's MAE and verdict" if kind == c.TRAINED_MAIL else f"Mail the team that the run has {kind}"
     more = {"depends_on": depends_on} if depends_on else {}
     outputs = text_outputs(c.OUT_SENT)
-    return lambda_step(bench, name, c.LAMBDA_NOTIFY, inputs, outputs=outputs, description=description, **more)
+    return lambda_step(bench, name, c.LAMBDA_NOTIFY, inputs, outputs=outputs, description=what, **more)
 
 
 def _gate(bench: Bench, upstream: Upstream, fresh: list[Any], fallback: list[Any]) -> ConditionStep:
@@ -296,9 +297,10 @@ def _infer(bench: Bench, upstream: Upstream, served: Served) -> ProcessingStep:
     return processing_step(
         bench,
         f"{c.INFER}{served.suffix}-{shard.name}",
-        Job("infer", served.image, instance, slices.infer_kind(shard.name), (), shard.name),
+        Job("infer", served.image, instance, slices.infer_kind(shard.name), (), shard.name, count=instance.count),
         [
             prepared(c.IN_PREDICT, uri_of(upstream.prediction, c.OUT_PREDICT), shard),
+            prepared(c.IN_PARTS, uri_of(upstream.prediction, c.OUT_PARTS), shard, shared=instance.count > 1),
             served.artifacts,
             given(c.IN_EVALUATION, uri_of(upstream.trains[shard.name], c.OUT_EVALUATION)),
             *served.inputs,
@@ -313,10 +315,7 @@ def _tail(
 ) -> list[Any]:
     """Return the end of a branch: join the predictions, then mail."""
     post = _postprocess(bench, upstream, suffix, infers, inputs)
-    results = {
-        c.KEY_PREDICTIONS: uri_of(post, c.OUT_PREDICTIONS),
-        c.KEY_VERDICTS: judge_verdicts(upstream.judge),
-    }
+    results = {c.KEY_PREDICTIONS: uri_of(post, c.OUT_PREDICTIONS), c.KEY_VERDICTS: judge_verdicts(upstream.judge)}
     return [post, _notify(bench, c.NOTIFY_FINISHED + suffix, c.FINISHED, results, [post])]
 
 

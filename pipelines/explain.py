@@ -22,6 +22,7 @@ _NOUNS = {
     contract.IN_SETTINGS: "settings",
     contract.IN_PREPARED: "rows of the segment",
     contract.IN_PREDICT: "rows to predict",
+    contract.IN_PARTS: "rows to predict",
     contract.IN_SCHEMA: "schema of the training data",
     contract.IN_MODEL: "model",
     contract.IN_MANIFEST: "list of raw files",

@@ -66,21 +66,24 @@ def uri_of(step: ProcessingStep, output: str) -> Value:
     return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
 
 
-def given(name: str, uri: Value, *below: str, manifest: bool = False) -> ProcessingInput:
-    """Return a processing input, mounted at `/opt/ml/processing/input/<name>/...`."""
+def given(name: str, uri: Value, *below: str, manifest: bool = False, shared: bool = False) -> ProcessingInput:
+    """Return a processing input, mounted at `/opt/ml/processing/input/<name>/...`.
+
+    The instances of a job share out the objects of a `shared` one; of any other, each gets all.
+    """
     source = ProcessingS3Input(
         s3_uri=uri,
         local_path="/".join([c.INPUT_ROOT, name, *below]),
         s3_data_type="ManifestFile" if manifest else "S3Prefix",
         s3_input_mode="File",
-        s3_data_distribution_type="FullyReplicated",
+        s3_data_distribution_type="ShardedByS3Key" if shared else "FullyReplicated",
     )
     return ProcessingInput(input_name=name, s3_input=source)
 
 
-def prepared(name: str, uri: Value, shard: Shard) -> ProcessingInput:
-    """Return the input of the prepared rows of a job's models, each in a folder of its own."""
-    return given(name, join(uri, shard.name, ""), *([shard.name] if shard.alone else []))
+def prepared(name: str, uri: Value, shard: Shard, shared: bool = False) -> ProcessingInput:
+    """Return the input of what was prepared of a job's models, each in a folder of its own."""
+    return given(name, join(uri, shard.name, ""), *([shard.name] if shard.alone else []), shared=shared)
 
 
 def made(name: str, uri: Value) -> ProcessingOutput:
@@ -93,7 +96,8 @@ def made(name: str, uri: Value) -> ProcessingOutput:
 class Job:
     """What a processing step runs and on what: `python3 -m steps.<module>` in an image on an instance.
 
-    `segment` is the tag of its model or shard; `waves` how many trainings follow one another in it.
+    `segment` is the tag of its model or shard; `waves` how many trainings follow one another in it; `count` how many
+    instances share its work.
     """
 
     module: str
@@ -103,6 +107,7 @@ class Job:
     arguments: tuple[Value, ...] = ()
     segment: str | None = None
     waves: int = 1
+    count: int = 1
 
 
 def processing_step(
@@ -137,7 +142,7 @@ def _processor(bench: Bench, job: Job) -> Processor:
     return Processor(
         role=account.role,
         image_uri=job.image,
-        instance_count=1,
+        instance_count=job.count,
         instance_type=job.instance.type,
         entrypoint=["python3", "-m", f"steps.{job.module}"],
         volume_size_in_gb=job.instance.volume_gb,

@@ -97,12 +97,18 @@ class Instance(Frozen):
     max_runtime: Annotated[Count, Field(le=SERVICE_RUNTIME)] | None = None
 
 
+class SharedInstance(Instance):
+    """The machine of a step whose work `count` of them can share; the service takes 100 at most."""
+
+    count: Annotated[Count, Field(le=100)] = 1
+
+
 class Instances(Frozen):
     """One machine setting per kind of processing step."""
 
     prepare: Instance = Instance()
     train: Instance = Instance()
-    infer: Instance = Instance()
+    infer: SharedInstance = SharedInstance()
     postprocess: Instance = Instance()
 
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
 from steps.moments import Moments
-from steps.scoring import Floats
+
+if TYPE_CHECKING:
+    from steps.scoring import Floats
 
 # pyarrow has type information for a part of itself only
 pc: Any = pyarrow.compute
@@ -37,6 +39,10 @@ class Limits:
     def from_json(cls, found: Mapping[str, Any]) -> Limits:
         """Read the part `drift` of the settings slice."""
         return cls(found["unseen"], found["nulls"], frozenset(found["ignore"]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as they are read."""
+        return {"unseen": self.unseen, "nulls": self.nulls, "ignore": sorted(self.ignore)}
 
 
 class Rates:
@@ -59,6 +65,22 @@ class Rates:
             values = batch.column(name).cast(pa.string())
             seen = pc.sum(pc.is_in(values, value_set=known)).as_py() or 0
             self._unseen[name] += batch.num_rows - values.null_count - seen
+
+    def counts(self) -> dict[str, Any]:
+        """Return what was counted, as JSON: rates cannot be added, counts can."""
+        counted = {"rows": self._rows, "nulls": self._nulls, "unseen": self._unseen}
+        return {**counted, "trained": self._trained, "limits": self._limits.to_json()}
+
+    @classmethod
+    def of_counts(cls, counts: Sequence[Mapping[str, Any]]) -> Rates:
+        """Return the rates of all rows that were counted apart, against one model and with the same limits."""
+        found = cls([], Limits.from_json(counts[0]["limits"]))
+        found._trained = dict(counts[0]["trained"])
+        found._rows = sum(each["rows"] for each in counts)
+        found._nulls, found._unseen = (
+            {name: sum(each[kind][name] for each in counts) for name in counts[0][kind]} for kind in ("nulls", "unseen")
+        )
+        return found
 
     def unseen(self) -> dict[str, float]:
         """Return the share of rows whose category training did not see, for columns that have such rows."""
@@ -105,7 +127,7 @@ class Distribution:
     @classmethod
     def over(cls, edges: Iterable[float] | None) -> Distribution:
         """Return an empty distribution over the bins `edges`, unless they span nothing."""
-        bins = np.asarray(list(edges or []), dtype=np.float64)
+        bins = np.asarray([] if edges is None else list(edges), dtype=np.float64)
         if len(bins) < 2 or not bins[-1] > bins[0]:
             return cls()
         return cls(edges=bins, counts=np.zeros(len(bins) - 1, dtype=np.int64))
@@ -116,10 +138,39 @@ class Distribution:
             return
         if self.edges is None:
             self.edges = np.histogram_bin_edges(values, BINS)
-        inside = np.clip(values, self.edges[0], self.edges[-1])
-        self.counts = self.counts + np.histogram(inside, self.edges)[0]
+        self.count(values)
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         self.moments.add(values)
+
+    def count(self, values: Floats) -> None:
+        """Add predictions to the bins alone, which are there."""
+        assert self.edges is not None  # noqa: S101 - `add` has set them
+        inside = np.clip(values, self.edges[0], self.edges[-1])
+        self.counts = self.counts + np.histogram(inside, self.edges)[0]
+
+    def counted(self) -> dict[str, Any]:
+        """Return what was counted, as JSON that `of_counted` reads; of at least one row."""
+        assert self.edges is not None  # noqa: S101 - rows have set them
+        moments = {"rows": self.moments.rows, "mean": self.moments.mean, "spread": self.moments.spread}
+        return {
+            "edges": self.edges.tolist(),
+            "counts": self.counts.tolist(),
+            "min": self.low,
+            "max": self.high,
+            **moments,
+        }
+
+    @classmethod
+    def of_counted(cls, found: Mapping[str, Any]) -> Distribution:
+        """Return the distribution that was counted elsewhere."""
+        moments = Moments(found["rows"], found["mean"], found["spread"])
+        return cls(np.asarray(found["edges"]), moments, found["min"], found["max"], np.asarray(found["counts"]))
+
+    def merge(self, other: Distribution) -> None:
+        """Add predictions that were counted on the same bins."""
+        self.counts = self.counts + other.counts
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.moments.merge(other.moments)
 
     def to_json(self) -> dict[str, Any]:
         """Return the distribution as in `inference.json`; nulls without rows."""

@@ -4,6 +4,8 @@ Before a row is scored: the artifact's sha256, its format and AutoGluon version,
 batch by batch through the predictor in memory, with row count and order proven at the end. Part files hold nothing
 that differs between two runs; timings go to `inference.json` only. Where the settings isolate segments, each is scored
 in a process of its own and its failure is written down instead of raised.
+
+Where a job has several instances, each scores the parts that it was given and reports counts that `merging` adds up.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from typing import Any
 
 import pyarrow.parquet
 
-from steps import compatibility, contract, debugger, delivery, failure, fitting, job, overlap, scoring, trial
+from steps import compatibility, contract, debugger, delivery, failure, fitting, hosts, job, overlap, scoring, trial
 from steps.delivery import Delivery
 from steps.drift import Distribution, Limits, Rates
+from steps.hosts import Host
 from steps.model import Load, Model, load_predictor, open_model
 from steps.partfile import Parts
 
@@ -41,7 +44,7 @@ Launch = Callable[[Path, trial.Guard, Mapping[str, str], Sequence[str], str], tr
 
 @dataclass(frozen=True)
 class Task:
-    """The rows of one segment: their files and count, the id column, where the predictions go, and when to warn."""
+    """The rows of one segment on this host: their files and count, the id column, where the predictions go, limits."""
 
     parts: tuple[Path, ...]
     rows: int
@@ -49,6 +52,7 @@ class Task:
     batch_rows: int
     target: Path
     limits: Limits
+    host: Host
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Scored:
     rows: int = 0
     rates: Rates = field(default_factory=lambda: Rates([]))
     distribution: Distribution = field(default_factory=Distribution)
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     autogluon_version: str | None = None
 
 
@@ -120,7 +124,9 @@ def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = lo
     started, settings = time.monotonic(), _of_model(settings, model)
     served = delivery.delivery_of(model)
     target = _target(served)
-    delivery.copy_training(served.slug, target / contract.TRAINING_DIR)
+    target.mkdir(parents=True, exist_ok=True)
+    if hosts.current().is_first:
+        delivery.copy_training(served.slug, target / contract.TRAINING_DIR)
     status = _status(served)
     if status["status"] == contract.FAILED:
         found = _give_up(served, status["reason"], status.get("rows_waiting"), contract.PREPARE_PREDICTION)
@@ -146,14 +152,19 @@ def _target(served: Delivery) -> Path:
 def _write(served: Delivery, found: Mapping[str, Any], seconds: float) -> None:
     rate = round(found["rows"] / seconds, 1) if found["rows"] else None
     told = {**found, "seconds": round(seconds, 3), "rows_per_second": rate}
-    job.write_json(_target(served) / contract.INFERENCE_FILE, told)
+    host = hosts.current()
+    if not host.is_alone:
+        told |= {"host": host.number, "hosts": host.count, "expected_rows": _status(served)["rows"]}
+    job.write_json(_target(served) / host.inference_file, told)
     log.info("%s: %s, %d rows by %s", served.name, found["status"], found["rows"], found["source"])
 
 
 def _score_all(served: Delivery, settings: Mapping[str, Any], rows: int, load: Load) -> dict[str, Any]:
     task = _task(served, settings, _target(served))
-    _prove_read(served, task.rows, rows)
-    return _report(served, _score(task, served, load) if task.rows else _score_nothing(task, served))
+    if task.host.is_alone:
+        _prove_read(served, task.rows, rows)
+    scored = _score(task, served, load) if task.rows else _score_nothing(task, served)
+    return _report(served, scored) if task.host.is_alone else {**_report(served, scored), "counts": _counts(scored)}
 
 
 def _score_or_explain(served: Delivery, settings: Mapping[str, Any], rows: int, load: Load) -> dict[str, Any]:
@@ -199,9 +210,9 @@ def _status(served: Delivery) -> dict[str, Any]:
 
 
 def _task(served: Delivery, settings: Mapping[str, Any], target: Path) -> Task:
-    parts = scoring.parts(_predict_dir(served) / contract.PREDICT_DIR)
-    limits = Limits.from_json(settings["drift"])
-    return Task(tuple(parts), scoring.count_rows(parts), settings["id"], settings["batch_rows"], target, limits)
+    parts = scoring.parts(contract.input_dir(contract.IN_PARTS) / served.slug)
+    limits, rows, host = Limits.from_json(settings["drift"]), scoring.count_rows(parts), hosts.current()
+    return Task(tuple(parts), rows, settings["id"], settings["batch_rows"], target, limits, host)
 
 
 def _prove_read(served: Delivery, there: int, expected: int) -> None:
@@ -213,8 +224,10 @@ def _prove_read(served: Delivery, there: int, expected: int) -> None:
 
 
 def _score_nothing(task: Task, served: Delivery) -> Scored:
-    """Write one empty part; a segment without rows needs no model."""
-    with Parts(task.target, _id_field(task, served), served.name, served.source):
+    """Write one empty part, on a host that has one; a segment without rows needs no model."""
+    if not task.parts and not task.host.is_alone:
+        return Scored()
+    with Parts(task.target, _id_field(task, served), served.name, served.source, task.host.part_stem):
         return Scored()
 
 
@@ -239,12 +252,10 @@ def _score(task: Task, served: Delivery, load: Load) -> Scored:
         notes = _check_columns(task, served, model)
         rates, distribution = Rates(model.columns, task.limits), Distribution.over(_label_edges(served.slug))
         predictor = load(model.folder, served.name)
-        with Parts(task.target, id_field, served.name, served.source) as written:
+        with Parts(task.target, id_field, served.name, served.source, task.host.part_stem) as written:
             _stream(task, _Flow(model, predictor, served.name, rates, distribution), written)
     _prove_written(served, task.rows, scoring.count_rows(written.paths))
-    return Scored(
-        task.rows, rates, distribution, tuple([*notes, *rates.warnings()]), model.metadata["autogluon_version"]
-    )
+    return Scored(task.rows, rates, distribution, tuple(notes), model.metadata["autogluon_version"])
 
 
 def _check_columns(task: Task, served: Delivery, model: Model) -> list[str]:
@@ -340,12 +351,20 @@ def _report(served: Delivery, scored: Scored) -> dict[str, Any]:
         "status": contract.SCORED,
         "rows": scored.rows,
         "rows_waiting": 0,
-        "warnings": list(scored.warnings),
+        "warnings": [*scored.notes, *scored.rates.warnings()],
         "unseen_categories": scored.rates.unseen(),
         "null_rates": scored.rates.nulls(),
         "prediction": scored.distribution.to_json(),
         "autogluon_version": scored.autogluon_version,
     }
+
+
+def _counts(scored: Scored) -> dict[str, Any] | None:
+    """Return what other hosts' counts can be added to; nothing without rows."""
+    if not scored.rows:
+        return None
+    distribution, rates = scored.distribution.counted(), scored.rates.counts()
+    return {"notes": list(scored.notes), "rates": rates, "distribution": distribution}
 
 
 def _skipped(served: Delivery, reason: str, waiting: int) -> dict[str, Any]:

@@ -26,10 +26,16 @@ class Moments:
         if not rows:
             return
         mean = float(values.mean())
-        total = self.rows + rows
-        difference = mean - self.mean
-        self.spread += float(((values - mean) ** 2).sum()) + difference * difference * self.rows * rows / total
-        self.mean += difference * rows / total
+        self.merge(Moments(rows, mean, float(((values - mean) ** 2).sum())))
+
+    def merge(self, other: Moments) -> None:
+        """Add the values of which others are the moments."""
+        if not other.rows:
+            return
+        total = self.rows + other.rows
+        difference = other.mean - self.mean
+        self.spread += other.spread + difference * difference * self.rows * other.rows / total
+        self.mean += difference * other.rows / total
         self.rows = total
 
     @property

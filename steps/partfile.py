@@ -1,5 +1,7 @@
 """Prediction parts: `part-00000.parquet`, `part-00001.parquet`, ... of about a million rows each.
 
+Where several instances write, each has a `stem` of its own in place of `part`.
+
 Written batch by batch, with nothing in them that differs between two runs of the same rows and model (no clock, no
 path), so that equal runs give equal bytes.
 """
@@ -13,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from steps import contract
+from steps import contract, hosts
 
 pq: Any = pyarrow.parquet  # has no type information
 
@@ -26,8 +28,9 @@ SOURCE = "source"
 class Parts:
     """A context that writes batches of predictions to numbered files; at least one, even without rows."""
 
-    def __init__(self, folder: Path, id_field: Any, model: str, source: str) -> None:
+    def __init__(self, folder: Path, id_field: Any, model: str, source: str, stem: str = hosts.PART) -> None:
         self._folder = folder
+        self._stem = stem
         self._constants = (model, source)
         self._schema = pa.schema(
             [
@@ -54,7 +57,7 @@ class Parts:
     def _open(self) -> None:
         if self._writer is not None:
             self._writer.close()
-        self.paths.append(self._folder / f"part-{len(self.paths):05d}.parquet")
+        self.paths.append(self._folder / f"{self._stem}-{len(self.paths):05d}.parquet")
         self._writer = pq.ParquetWriter(self.paths[-1], self._schema)
         self._in_part = 0
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from steps import contract, job, joining, report, summary
+from steps import contract, job, joining, merging, report, summary
 from steps.job import StepError
 
 log = logging.getLogger(__name__)
@@ -131,10 +131,10 @@ def _read_models(
 
 
 def _check_listed(root: Path, slugs: Sequence[str], verdicts: Mapping[str, Any], decisions: Mapping[str, Any]) -> None:
-    missing = [slug for slug in slugs if not (root / slug / contract.INFERENCE_FILE).is_file()]
+    missing = [slug for slug in slugs if not merging.is_there(root / slug)]
     unjudged = [slug for slug in slugs if slug not in verdicts]
     undecided = [slug for slug in slugs if decisions and slug not in decisions]
-    unknown = sorted({path.parent.name for path in root.glob(f"*/{contract.INFERENCE_FILE}")} - set(slugs))
+    unknown = sorted({path.parent.name for path in root.glob("*/inference*.json")} - set(slugs))
     problems = [
         f"{what}: {_some(found)}"
         for what, found in (
@@ -157,13 +157,15 @@ def _read_model(
     checked: Mapping[str, Any] | None,
 ) -> summary.Model:
     evaluation = folder / contract.TRAINING_DIR / contract.EVALUATION_FILE
+    found = merging.read(folder)
     return summary.Model(
         name=listed["name"],
         slug=listed["slug"],
         pooled=bool(listed.get("pooled")),
         job=str(listed.get("job", listed["slug"])),
         folder=folder,
-        inference=job.read_json(folder / contract.INFERENCE_FILE),
+        inference=found.report,
+        parts=found.parts,
         evaluation=job.read_json(evaluation) if evaluation.is_file() else {},
         verdict=verdict,
         decision=decision,
@@ -177,10 +179,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _join(run: summary.Run, staged: Path, spill: Path) -> joining.Joined:
-    parts = [
-        joining.Part(model.name, model.source, model.rows, tuple(sorted(model.folder.glob("part-*.parquet"))))
-        for model in run.models
-    ]
+    parts = [joining.Part(model.name, model.source, model.rows, model.parts) for model in run.models]
     data = run.predict_data
     absent = int(data.get("skipped_rows", 0)) + sum(model.waiting for model in run.models)
     expected = joining.Expected(data["rows"], absent, run.settings["id"], str(data.get("id_type", "")))

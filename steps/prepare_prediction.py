@@ -184,28 +184,29 @@ def _stream(connection: tables.Connection, data: Data) -> Iterator[routing.Batch
 
 
 class _Folder:
-    """One model's folder: part, profile and last the status."""
+    """One model's folders: parts, by themselves so that instances can share them out; profile and last the status."""
 
     def __init__(self, data: Data, model: int, threads: Executor) -> None:
         self._data, self._model = data, model
         ids = [pa.field(contract.ROW, pa.int64()), chunk.field(data.settings.id, data.id_type)]
         self._layout = pa.schema([*ids, *chunk.fields(data.schema.columns)])
-        self._path = contract.output_dir(contract.OUT_PREDICT) / data.settings.rules[model].folder
+        self._folder = data.settings.rules[model].folder
+        self._path = contract.output_dir(contract.OUT_PREDICT) / self._folder
         self._profile = Profile(data.schema.columns)
         self._profiling = chunk.Line(threads)
-        self._parts = chunk.PartWriter(self._path, (contract.PREDICT_DIR,), self._layout, threads)
+        self._parts = chunk.PartWriter(contract.output_dir(contract.OUT_PARTS), (self._folder,), self._layout, threads)
 
     def add(self, rows: pa.Table) -> None:
         """Write a chunk of rows."""
         rows = rows.rename_columns(self._layout.names).cast(self._layout)
         self._profiling.submit(partial(self._profile.add, rows))
-        self._parts.write(contract.PREDICT_DIR, rows)
+        self._parts.write(self._folder, rows)
 
     def finish(self) -> None:
         """Close the part and write what describes it."""
         self._profiling.wait()
         self._parts.close()
-        data, rows = self._data, self._parts.rows[contract.PREDICT_DIR]
+        data, rows = self._data, self._parts.rows[self._folder]
         job.write_json(self._path / contract.PROFILE_FILE, {"rows": rows, "columns": self._profile.columns_json()})
         status: dict[str, Any] = {"status": contract.PREPARED, "rows": rows, "reason": None}
         if self._model in data.failed:

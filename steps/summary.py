@@ -24,7 +24,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Model:
-    """One model of the run: `folder` is its inference output, the rest the content of its JSON files.
+    """One model of the run: `folder` is its inference output with its `parts`, the rest the content of its JSON files.
 
     `job` names the Train and Infer steps that served it: its own slug, or its shard.
     """
@@ -39,6 +39,7 @@ class Model:
     verdict: Json
     decision: Json | None = None
     checked: Json = field(default_factory=dict)
+    parts: tuple[Path, ...] = ()
 
     @property
     def source(self) -> str:

@@ -51,7 +51,7 @@ def test_the_readme_names_every_settings_key() -> None:
 
 def normal(path: str) -> str:
     """Return the form in which the README names a key: instances and overrides once for all."""
-    path = re.sub(r"^instances\.(prepare|train|infer|postprocess)\.", "instances.*.", path)
+    path = re.sub(r"^instances\.(prepare|train|infer|postprocess)\.(?!count)", "instances.*.", path)
     path = re.sub(r"^models\[\*\]\.(gate|training)\..*", r"models[*].\1", path)
     return re.sub(r"^models\.overrides.*", "models.overrides.NAME", path)
 

@@ -78,7 +78,10 @@ class Experience:
         return sum(others) / len(others) if others else input_bytes / 1e6
 
     def memory_mb(self, step: Step, input_bytes: int) -> float:
-        """Return how many megabytes a step is expected to take at most."""
+        """Return how many megabytes a step is expected to take at most, with all of its instances."""
+        return self._host_mb(step, input_bytes) * instance_count(step)
+
+    def _host_mb(self, step: Step, input_bytes: int) -> float:
         own = self._taken[step.name].peak_mb if step.name in self._taken else None
         peak = own if own is not None else self._peaks.get(kind_of(step))
         if peak is not None:
@@ -97,10 +100,21 @@ def kind_of(step: Step) -> Kind:
 
 def instance_type(step: Step) -> str:
     """Return the instance type of a Processing step, or an empty text where it is not written there."""
-    found: Any = step.job.settings if step.job else None
-    for key in ("ProcessingResources", "ClusterConfig", "InstanceType"):
-        found = found.get(key) if isinstance(found, Mapping) else None
+    found = _cluster(step, "InstanceType")
     return found if isinstance(found, str) else ""
+
+
+def instance_count(step: Step) -> int:
+    """Return how many instances a Processing step has, all of which run on this machine; 1 where it is computed."""
+    found = _cluster(step, "InstanceCount")
+    return found if isinstance(found, int) else 1
+
+
+def _cluster(step: Step, key: str) -> Any:
+    found: Any = step.job.settings if step.job else None
+    for each in ("ProcessingResources", "ClusterConfig", key):
+        found = found.get(each) if isinstance(found, Mapping) else None
+    return found
 
 
 def core_weights(steps: Mapping[str, Step], machine_of: MachineOf) -> dict[str, int]:

@@ -167,7 +167,7 @@ class Scene:
         shutil.copytree(self._tree, target)
         shutil.rmtree(target / "processing/output", ignore_errors=True)
         status = next((target / "processing/input/predict").rglob("status.json"))
-        parts = sorted((status.parent / contract.PREDICT_DIR).glob("*.parquet"))
+        parts = sorted((target / "processing/input" / contract.IN_PARTS).rglob("*.parquet"))
         tile(parts, parts[0], rows)
         found = {**json.loads(status.read_text(encoding="utf-8")), "rows": rows}
         status.unlink()

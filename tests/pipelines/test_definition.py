@@ -41,10 +41,11 @@ LAMBDA_OUTPUTS = {
 }
 INPUTS = {
     *(c.IN_CODE, c.IN_SETTINGS, c.IN_RAW, c.IN_MANIFEST, c.IN_SCHEMA, c.IN_PREPARED, c.IN_PREDICT, c.IN_MODEL),
+    c.IN_PARTS,
     *(c.IN_EVALUATION, c.IN_DECISION, c.IN_VERDICTS, c.IN_INFERENCE, c.IN_TRAIN_DATA, c.IN_PREDICT_DATA),
     c.IN_CONTRACT,
 }
-OUTPUTS = {c.OUT_TRAIN, c.OUT_SCHEMA, c.OUT_PREDICT, c.OUT_MODEL, c.OUT_EVALUATION, c.OUT_PREDICTIONS}
+OUTPUTS = {c.OUT_TRAIN, c.OUT_SCHEMA, c.OUT_PREDICT, c.OUT_PARTS, c.OUT_MODEL, c.OUT_EVALUATION, c.OUT_PREDICTIONS}
 
 Step = dict[str, Any]
 
@@ -362,9 +363,38 @@ def test_decide_is_split_where_its_outputs_exceed_what_a_lambda_returns() -> Non
     assert f"Steps.{c.DECIDE}-2.OutputParameters['Model00']" in set(references(last))
 
 
+def test_one_instance_scores_the_rows_of_a_model_and_is_given_all_parts(steps: dict[str, Step]) -> None:
+    assert {placed(step) for step in inferring(steps)} == {(1, "FullyReplicated", "FullyReplicated")}
+
+
+@pytest.mark.parametrize("ceiling", [50, 17], ids=["a job for each model", "a job for all"])
+def test_several_instances_share_out_the_parts_and_nothing_else(ceiling: int) -> None:
+    settings = listed(2, instances={"infer": {"count": 3}}, step_ceiling=ceiling)
+    found = compile_pipeline(settings, choose(settings, CONFIG, None, frozen=True))
+    steps = {step["Name"]: step for step in walk(json.loads(found.text)["Steps"])}
+
+    assert {placed(step) for step in inferring(steps)} == {(3, "ShardedByS3Key", "FullyReplicated")}
+    others = [step for step in of_type(steps, "Processing") if step not in inferring(steps)]
+    assert {placed(step)[0] for step in others} == {1}
+
+
+def inferring(steps: dict[str, Step]) -> list[Step]:
+    return [step for step in of_type(steps, "Processing") if step["Name"].startswith(c.INFER)]
+
+
+def placed(step: Step) -> tuple[int, str, str]:
+    """Return a job's instances, and how they get the parts and all other inputs."""
+    given = {
+        item["InputName"]: item["S3Input"]["S3DataDistributionType"] for item in step["Arguments"]["ProcessingInputs"]
+    }
+    parts = given.pop(c.IN_PARTS, "")
+    (others,) = set(given.values())
+    return step["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"], parts, others
+
+
 def test_an_input_prefix_ends_where_no_longer_name_can_begin(steps: dict[str, Step]) -> None:
     """S3Prefix takes every key that begins so: `train/1` would take `train/10/...` too."""
-    folders = ("prepared", "predict", "manifest", "model")
+    folders = ("prepared", "predict", "parts", "manifest", "model")
     uris = [
         (name, given["InputName"], given["S3Input"]["S3Uri"])
         for name, step in steps.items()

@@ -272,6 +272,21 @@ def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any]
     assert found.startswith(problem)
 
 
+@pytest.mark.parametrize("kind", ["prepare", "train", "postprocess"])
+def test_several_instances_of_a_step_that_cannot_share_its_work_are_refused(kind: str) -> None:
+    (found,) = problems_of(config(instances={kind: {"count": 2}}))
+
+    assert found == f"instances.{kind}.count: unknown key; did you mean instances.infer.count?"
+
+
+def test_inference_has_one_instance_unless_the_config_says_otherwise() -> None:
+    """The service takes at most 100."""
+    assert validate(config(), "c.yml").instances.infer.count == 1
+    assert validate(config(instances={"infer": {"count": 100}}), "c.yml").instances.infer.count == 100
+    (found,) = problems_of(config(instances={"infer": {"count": 101}}))
+    assert found == "instances.infer.count: expected less than or equal to 100"
+
+
 def test_a_training_job_may_run_as_long_as_its_guards_unless_the_config_says_otherwise() -> None:
     default = validate(MINIMAL, "c.yml")
     long = validate(config(training={"time_limit": 7200}), "c.yml")

@@ -99,6 +99,11 @@ def load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def parts_of(predicted: Path) -> Path:
+    """Return the folder with the parts that belong to PreparePrediction's output folder `predict`."""
+    return predicted.parent / contract.OUT_PARTS
+
+
 def table(folder: Path) -> pa.Table:
     """Return all parts of a folder as one table."""
     return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("part-*.parquet"))])

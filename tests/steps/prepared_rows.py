@@ -118,7 +118,9 @@ class Tree:
             rows = rows.drop_columns([LABEL])
         if "__row__" not in rows.column_names:
             rows = rows.add_column(0, "__row__", pa.array(np.arange(rows.num_rows) * 3, pa.int64()))
-        write_parts(folder / "predict", rows)
+        parts = self.input("parts", slug)
+        shutil.rmtree(parts, ignore_errors=True)
+        write_parts(parts, rows)
         write_json(folder / "status.json", {"status": status, "rows": rows.num_rows, "reason": None})
         return folder
 

@@ -288,7 +288,7 @@ def test_rows_out_of_order_are_refused(bench: Bench) -> None:
 
 
 def test_rows_that_are_not_all_there_are_refused(bench: Bench) -> None:
-    (bench.tree.input("predict", SLUG, "predict") / "part-00001.parquet").unlink()
+    (bench.tree.input("parts", SLUG) / "part-00001.parquet").unlink()
     with pytest.raises(job.StepError, match=r"the prepared files hold 100 rows, status\.json says 200"):
         bench.run()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prepare_stage import Stage, by_region, load, model, rows
+from prepare_stage import Stage, by_region, load, model, parts_of, rows
 
 from steps import assignment, contract, isolation
 from steps.isolation import Scope
@@ -263,7 +263,7 @@ def test_rows_that_nothing_can_count_are_told_as_unknown(stage: Stage) -> None:
 
     status = load(out / "east" / "status.json")
     assert (status["status"], status["rows_waiting"]) == ("failed", None)
-    assert [row["__row__"] for row in rows(out / "north" / "predict")] == list(range(40))
+    assert [row["__row__"] for row in rows(parts_of(out) / "north")] == list(range(40))
 
 
 def unaccounted(out: Path, *models: str) -> int:
@@ -312,7 +312,7 @@ def test_a_large_file_that_breaks_at_its_end_leaves_positions_alone(stage: Stage
     out = stage.predict(OWN, **ISOLATE)
 
     assert load(out / "north" / "status.json")["rows_waiting"] == 150_000
-    assert [row["__row__"] for row in rows(out / "south" / "predict")] == list(range(150_040, 150_080))
+    assert [row["__row__"] for row in rows(parts_of(out) / "south")] == list(range(150_040, 150_080))
 
 
 PREDICTION: dict[Fault, str] = {

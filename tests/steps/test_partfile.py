@@ -54,6 +54,12 @@ def test_about_a_million_rows_go_into_one_file(tmp_path: Path) -> None:
     assert [pq.read_metadata(path).num_rows for path in paths] == [1_200_000, 900_000]
 
 
+def test_the_parts_of_several_hosts_have_names_of_their_own(tmp_path: Path) -> None:
+    with partfile.Parts(tmp_path, pa.field("id", pa.int64()), "EWR", "fresh", "part-002") as parts:
+        pass
+    assert [path.name for path in parts.paths] == ["part-002-00000.parquet"]
+
+
 def test_a_part_is_closed_when_scoring_fails(tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match="stop"),

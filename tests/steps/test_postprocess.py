@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,55 @@ def test_a_run_served_by_fresh_models_publishes_everything_and_succeeds(root: Pa
     assert (found["status"], found["rows"], found["policy"]) == ("Succeeded", 150, None)
     assert found["models"]["EWR"]["served_by"] == contract.FRESH
     assert job.read_json(output(root) / "_SUCCESS") == {"execution": EXECUTION, "status": "Succeeded"}
+
+
+def share_out(root: Path, slug: str, hosts: int) -> None:
+    """Make a model one that several hosts scored, each a part of its rows."""
+    folder = source(root, contract.IN_INFERENCE, slug)
+    rows, whole = pq.read_table(folder / "part-00000.parquet"), job.read_json(folder / contract.INFERENCE_FILE)
+    for path in (folder / "part-00000.parquet", folder / contract.INFERENCE_FILE):
+        path.unlink()
+    for host in range(1, hosts + 1):
+        own = rows.take(list(range(host - 1, rows.num_rows, hosts)))
+        pq.write_table(own, folder / f"part-{host:03d}-00000.parquet")
+        names = {name: each["train"] for name, each in whole["null_rates"].items()}
+        limits = {"unseen": None, "nulls": None, "ignore": []}
+        rates = {"rows": own.num_rows, "nulls": dict.fromkeys(names, 0), "unseen": {}, "trained": names}
+        moments = {"rows": own.num_rows, "mean": 0.0, "spread": 0.0, "min": 0.0, "max": 1.0}
+        distribution = {"edges": [0.0, 1.0], "counts": [own.num_rows], **moments}
+        counts = {"notes": [], "rates": {**rates, "limits": limits}, "distribution": distribution}
+        place = {"host": host, "hosts": hosts, "expected_rows": rows.num_rows, "counts": counts}
+        job.write_json(folder / f"inference-{host:03d}.json", {**whole, "rows": own.num_rows, **place})
+
+
+def test_what_several_hosts_scored_is_published_as_what_one_scored(root: Path) -> None:
+    build(root, SMALL)
+    postprocess.main(ARGUMENTS)
+    one = (output(root) / "predictions" / "part-00000.parquet").read_bytes()
+    shutil.rmtree(output(root))
+    share_out(root, "EWR", 3)
+    postprocess.main(ARGUMENTS)
+    assert (output(root) / "predictions" / "part-00000.parquet").read_bytes() == one
+    assert job.read_json(output(root) / contract.SUMMARY_FILE)["rows"] == 150
+
+
+def test_a_host_whose_report_is_missing_stops_the_publication(root: Path) -> None:
+    build(root, SMALL)
+    share_out(root, "EWR", 3)
+    source(root, contract.IN_INFERENCE, "EWR", "inference-002.json").unlink()
+    with pytest.raises(StepError, match="EWR: there are inference reports of host 1, 3, expected each of 3 hosts once"):
+        postprocess.main(ARGUMENTS)
+    assert files(root) == []
+
+
+def test_a_part_that_two_hosts_scored_stops_the_publication(root: Path) -> None:
+    build(root, SMALL)
+    share_out(root, "EWR", 2)
+    folder = source(root, contract.IN_INFERENCE, "EWR")
+    (folder / "part-001-00000.parquet").write_bytes((folder / "part-002-00000.parquet").read_bytes())
+    with pytest.raises(StepError, match="25 rows are predicted more than once"):
+        postprocess.main(ARGUMENTS)
+    assert files(root) == []
 
 
 def fail_segment(root: Path, waiting: int | None) -> None:

@@ -10,7 +10,7 @@ import random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from prepare_stage import RAW, Stage, by_region, load, model, rows, table
+from prepare_stage import RAW, Stage, by_region, load, model, parts_of, rows, table
 
 from steps import contract, prepare
 from steps.job import StepError
@@ -104,9 +104,9 @@ def test_prediction_rows_keep_their_order_and_position_over_all_files(stage):
 
     out = stage.predict(models)
 
-    found = rows(out / "north" / "predict")
+    found = rows(parts_of(out) / "north")
     assert [(row["__row__"], row["id"], row["x"]) for row in found] == [(0, 300, 7.0), (1, 100, 0.0), (3, 102, 2.0)]
-    assert [row["__row__"] for row in rows(out / "south" / "predict")] == [2, 4]
+    assert [row["__row__"] for row in rows(parts_of(out) / "south")] == [2, 4]
     assert load(out / "data.json")["files"] == [{"key": "predict-2.csv", "rows": 1}, {"key": "predict.csv", "rows": 4}]
     assert load(out / "data.json")["id_type"] == "int64"
 
@@ -136,7 +136,7 @@ def test_odd_segment_values_are_taken_literally(stage):
 
     for n, spec in enumerate(models):
         assert [row["region"] for row in everything(trained, spec["slug"])] == [names[n]]
-        assert [row["__row__"] for row in rows(predicted / spec["slug"] / "predict")] == [n]
+        assert [row["__row__"] for row in rows(parts_of(predicted) / spec["slug"])] == [n]
 
 
 def test_odd_column_names_are_taken_literally(stage):
@@ -151,7 +151,7 @@ def test_odd_column_names_are_taken_literally(stage):
     predicted = stage.predict(models)
 
     assert table(trained / "a" / "train").column_names == ["id", "y", "region", *names]
-    assert [rows(predicted / "a" / "predict")[0][name] for name in names] == [float(n) for n in range(len(names))]
+    assert [rows(parts_of(predicted) / "a")[0][name] for name in names] == [float(n) for n in range(len(names))]
 
 
 def test_eighty_columns_with_dots_and_nulls_and_tiny_segments_work(stage):
@@ -218,10 +218,10 @@ def test_a_prediction_column_of_nulls_stays_a_number(stage):
 
     out = stage.predict(models)
 
-    assert table(out / "north" / "predict").schema.field("x").type == pa.float64()
-    assert rows(out / "north" / "predict")[0]["x"] is None
+    assert table(parts_of(out) / "north").schema.field("x").type == pa.float64()
+    assert rows(parts_of(out) / "north")[0]["x"] is None
     assert load(out / "south" / "status.json") == {"status": "prepared", "rows": 0, "reason": None}
-    assert table(out / "south" / "predict").schema == table(out / "north" / "predict").schema
+    assert table(parts_of(out) / "south").schema == table(parts_of(out) / "north").schema
 
 
 def test_a_label_in_the_prediction_files_is_ignored_and_reported_as_extra(stage):
@@ -233,7 +233,7 @@ def test_a_label_in_the_prediction_files_is_ignored_and_reported_as_extra(stage)
     out = stage.predict(models)
 
     assert load(out / "data.json")["extra_columns"] == ["y", "more"]
-    assert table(out / "north" / "predict").column_names == ["__row__", "id", "region", "x", "k"]
+    assert table(parts_of(out) / "north").column_names == ["__row__", "id", "region", "x", "k"]
 
 
 @pytest.mark.parametrize(
@@ -302,8 +302,8 @@ def test_an_index_that_pandas_wrote_is_neither_a_feature_nor_an_extra_column(sta
     assert [column["name"] for column in schema["columns"]] == ["region", "x"]
     predicted = stage.predict(by_region("a"))
 
-    assert rows(predicted / "a" / "predict")[0]["x"] == 1
-    assert "__index_level_0__" not in table(predicted / "a" / "predict").column_names
+    assert rows(parts_of(predicted) / "a")[0]["x"] == 1
+    assert "__index_level_0__" not in table(parts_of(predicted) / "a").column_names
     assert load(predicted / "data.json")["extra_columns"] == []
 
 
@@ -325,8 +325,8 @@ def test_parquet_to_predict_after_csv_training_gets_the_training_kinds(stage):
 
     out = stage.predict(models)
 
-    assert rows(out / "a" / "predict") == [{"__row__": 0, "id": "q", "region": "a", "x": 5.0, "code": "7"}]
-    assert rows(out / "pooled" / "predict") == [{"__row__": 1, "id": "r", "region": None, "x": None, "code": "8.5"}]
+    assert rows(parts_of(out) / "a") == [{"__row__": 0, "id": "q", "region": "a", "x": 5.0, "code": "7"}]
+    assert rows(parts_of(out) / "pooled") == [{"__row__": 1, "id": "r", "region": None, "x": None, "code": "8.5"}]
 
 
 def test_infinite_features_become_null_with_a_warning(stage):
@@ -345,7 +345,7 @@ def test_infinite_cells_to_predict_are_read_as_empty_as_in_training(stage):
 
     out = stage.predict(by_region("a"))
 
-    assert [row["x"] for row in rows(out / "a" / "predict")] == [None, 3.0]
+    assert [row["x"] for row in rows(parts_of(out) / "a")] == [None, 3.0]
 
 
 def test_the_pooled_model_trains_on_all_rows_with_the_same_holdout_and_scores_the_rest(stage):
@@ -363,7 +363,7 @@ def test_the_pooled_model_trains_on_all_rows_with_the_same_holdout_and_scores_th
     assert len(rows(out / "pooled" / "holdout")) == len(held) + 1
     assert load(out / "data.json")["rest_rows"] == 2
     assert load(out / "pooled" / "status.json")["dropped_null_label"] == 1
-    assert [row["__row__"] for row in rows(predicted / "pooled" / "predict")] == [1, 2, 3]
+    assert [row["__row__"] for row in rows(parts_of(predicted) / "pooled")] == [1, 2, 3]
     assert load(predicted / "data.json")["skipped_rows"] == 0
 
 
@@ -385,7 +385,7 @@ def test_every_row_is_in_one_model_dropped_or_skipped(stage, seed):
     assert len(own) == len(set(own))
     assert len(own) + data["rest_rows"] + data["dropped_null_label"] == 60
     assert data["dropped_null_label"] == labels.count("")
-    positions = [row["__row__"] for model in models for row in rows(predicted / model["slug"] / "predict")]
+    positions = [row["__row__"] for model in models for row in rows(parts_of(predicted) / model["slug"])]
     assert len(positions) == len(set(positions)) == 60 - load(predicted / "data.json")["skipped_rows"]
 
 
@@ -397,7 +397,7 @@ def test_rest_skip_drops_and_counts_the_rows_of_no_model(stage):
     out = stage.predict(models, rest="skip")
 
     assert load(out / "data.json")["skipped_rows"] == 2
-    assert [row["__row__"] for row in rows(out / "north" / "predict")] == [0, 2]
+    assert [row["__row__"] for row in rows(parts_of(out) / "north")] == [0, 2]
 
 
 def test_the_rows_of_a_segment_without_training_rows_go_to_the_pooled_model(stage):
@@ -663,7 +663,7 @@ def test_an_empty_prediction_file_gives_empty_parts(stage):
     out = stage.predict(by_region("north", "south"))
 
     assert load(out / "data.json")["rows"] == 0
-    assert table(out / "north" / "predict").column_names == ["__row__", "id", "region", "x", "k"]
+    assert table(parts_of(out) / "north").column_names == ["__row__", "id", "region", "x", "k"]
 
 
 def manifest_of(stage, change):
@@ -716,7 +716,7 @@ def test_row_groups_hold_a_hundred_thousand_rows_at_most(stage):
     models = by_region("a")
     stage.train(models)
 
-    part = pq.ParquetFile(stage.predict(models) / "a" / "predict" / "part-00000.parquet")
+    part = pq.ParquetFile(parts_of(stage.predict(models)) / "a" / "part-00000.parquet")
 
     assert [part.metadata.row_group(n).num_rows for n in range(part.num_row_groups)] == [100_000, 100_000, 30_000]
     assert part.read(["__row__"]).column(0).to_pylist() == list(range(230_000))

@@ -134,6 +134,13 @@ def test_of_a_kind_that_never_ran_the_size_of_the_inputs_tells() -> None:
     assert known.memory_mb(STEPS["Other"], 100_000_000) == pytest.approx(3500.0)
 
 
+def test_a_step_with_several_instances_takes_as_many_times_the_memory_of_one() -> None:
+    steps = graph_of(processing("A"), processing("Many", instances=3)).steps
+    known = Experience(steps, {"A": Taken(10.0, 1000.0)}, lambda _: None)
+
+    assert known.memory_mb(steps["Many"], 0) == pytest.approx(3 * known.memory_mb(steps["A"], 0))
+
+
 def test_no_guess_is_above_what_the_instance_type_has() -> None:
     assert experience(box=Box(4, 1.0)).memory_mb(STEPS["Other"], 10**9) == pytest.approx(2**30 / 1e6)
 
