@@ -6,7 +6,6 @@ gets a ManifestFile of all its artifacts.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +45,8 @@ def find_strangers(
 ) -> dict[str, str]:
     """Return by slug why a default cannot serve in the job of its shard: the others of it load in another image.
 
+    Without fresh models the newest default decides: the older ones can be refreshed to what it needs.
+
     Args:
         jobs: all jobs.
         defaults: the approved defaults by slug.
@@ -57,7 +58,8 @@ def find_strangers(
         here = {m.slug: loads_in(defaults[m.slug], today) for m in job.models if m.slug in defaults}
         if not job.is_shard or not here:
             continue
-        shared = fresh(job) or Counter(here.values()).most_common(1)[0][0]
+        newest = max(here, key=lambda slug: defaults[slug].created)
+        shared = fresh(job) or here[newest]
         found |= {slug: _why(defaults[slug], job, needs, shared) for slug, needs in here.items() if needs != shared}
     return found
 

@@ -7,7 +7,7 @@ are deployed. It is followed to its end, because what it leaves is registered af
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pipelines import following, parameters, refresh
@@ -27,10 +27,11 @@ from steps import contract
 
 @dataclass(frozen=True)
 class AwsRefit:
-    """Refit over the deployed pipeline."""
+    """Refit over the deployed pipeline; `done` are its trainings so far: one of a shard is that of all its models."""
 
     catalog: Catalog
     desk: Desk
+    done: dict[tuple[str | None, str], tuple[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def __call__(self, wanted: Wanted) -> Refitted:
         """Run the Train step of a version again, as deployed now.
@@ -45,9 +46,11 @@ class AwsRefit:
         known = self.desk.read_json(uri) if uri else None
         place = refresh.find_place(known["models"] if known else (), wanted.slug)
         step, image = place.step, _image_of(definition, place.step)
-        source = self._read_source(wanted, pipeline, place)
-        arn = self._start(definition, source, step)
-        outputs = self._follow(definition, arn, step)
+        key = (wanted.execution, step)
+        if key not in self.done:
+            arn = self._start(definition, self._read_source(wanted, pipeline, place), step)
+            self.done[key] = arn, self._follow(definition, arn, step)
+        arn, outputs = self.done[key]
         return Refitted(
             execution=arn.rpartition("/")[2],
             evaluation_uri=f"{outputs[contract.OUT_EVALUATION].rstrip('/')}/{wanted.slug}/{contract.EVALUATION_FILE}",
@@ -63,8 +66,12 @@ class AwsRefit:
         if found is None:
             raise refresh.unrecorded(self.catalog, wanted, f"execution {name} is not known any more")
         prepared = read_outputs(self.desk, found.arn, contract.PREPARE_TRAINING).get(contract.OUT_TRAIN)
-        if not prepared or not self.desk.has(f"{prepared.rstrip('/')}/{place.prepared}/{contract.STATUS_FILE}"):
+        needed = (
+            [f"{prepared.rstrip('/')}/{folder}/{contract.STATUS_FILE}" for folder in place.needed] if prepared else []
+        )
+        if not needed or not all(map(self.desk.has, needed)):
             gone = f"what {contract.PREPARE_TRAINING} made in execution {name} is gone"
+            gone += ", or its models shared jobs otherwise" if len(place.needed) > 1 else ""
             raise refresh.unrecorded(self.catalog, wanted, gone)
         return found
 

@@ -70,18 +70,28 @@ def compile_pipeline(
         packed = again
         blueprint, bundles = draw(settings, packed)
         text, warnings = (compile_one or compile_blueprint)(blueprint, local)
-        again = shards.pack(models, shards.fewer_jobs(packed, len(compact(text)), limits.INLINE_CHARACTERS))
-    too_large = limits.check_size(compact(text))
-    if too_large and not local:
-        raise DefinitionError(*too_large)
-    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, (*warnings, *too_large), packed)
+        again = shards.pack(models, _fitting_jobs(packed, text, settings.step_ceiling))
+    too_much = [*limits.check_ceiling(json.loads(text), settings.step_ceiling), *limits.check_size(compact(text))]
+    if too_much and not local:
+        raise DefinitionError(*too_much)
+    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, (*warnings, *too_much), packed)
+
+
+def _fitting_jobs(packed: tuple[ModelSpec, ...], text: str, step_ceiling: int) -> int:
+    """Return how many jobs may make a definition fit ceiling and size; as many as it has if it does."""
+    from pipelines import limits, shards
+
+    return min(
+        shards.fewer_jobs(packed, len(compact(text)), limits.INLINE_CHARACTERS),
+        shards.jobs_for_steps(packed, limits.count_steps(json.loads(text)), step_ceiling),
+    )
 
 
 def compile_blueprint(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
     """Return the compiled definition of a blueprint and the warnings about it; this is what the SDK is needed for.
 
     Raises:
-        DefinitionError: as `compile_pipeline`, but for the size.
+        DefinitionError: as `compile_pipeline`, but for steps and size.
     """
     from pipelines import limits, shards
     from pipelines.errors import DefinitionError
@@ -89,11 +99,7 @@ def compile_blueprint(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str
     definition = _definition(blueprint)
     problems, warnings = limits.check(definition), list[str]()
     text = canonical(definition)
-    of_the_account = [
-        *limits.check_ceiling(definition, blueprint.settings.step_ceiling),
-        *shards.check_runtime(blueprint.settings, blueprint.models),
-    ]
-    (warnings if local else problems).extend(of_the_account)
+    (warnings if local else problems).extend(shards.check_runtime(blueprint.settings, blueprint.models))
     if problems:
         raise DefinitionError(*problems)
     return text, tuple(warnings)

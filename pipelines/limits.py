@@ -38,9 +38,14 @@ def check(definition: Json) -> list[str]:
     return found
 
 
+def count_steps(definition: Json) -> int:
+    """Return the number of steps, those of both branches."""
+    return sum(1 for _ in _walk(definition["Steps"], ()))
+
+
 def check_ceiling(definition: Json, step_ceiling: int) -> list[str]:
     """Return what is wrong with the number of steps."""
-    count = sum(1 for _ in _walk(definition["Steps"], ()))
+    count = count_steps(definition)
     if count <= step_ceiling:
         return []
     return [

@@ -10,12 +10,12 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import local_executions, parameters, refresh, results, surroundings
+from pipelines import local_executions, parameters, refresh, results, shards, surroundings
 from pipelines.bundles import Bundle
 from pipelines.catalog import Catalog
 from pipelines.errors import ExecutionError, RegistryError
@@ -47,12 +47,16 @@ class _Source:
 
 @dataclass(frozen=True)
 class LocalRefit:
-    """Refit over the local engine; `hint` are the options that a command in a message needs."""
+    """Refit over the local engine; `hint` are the options that a command in a message needs.
+
+    `done` are the trainings that it has run: one of a shard is that of all its models.
+    """
 
     catalog: Catalog
     settings: Settings
     workspace: Workspace
     hint: str
+    done: dict[tuple[str | None, str], tuple[Definition, Outcome]] = field(default_factory=dict)
 
     def __call__(self, wanted: Wanted) -> Refitted:
         """Run the Train step of a version again.
@@ -61,10 +65,12 @@ class LocalRefit:
             RegistryError: its data cannot be had again, or it did not train.
         """
         source = self._read_source(wanted)
-        definition, step = self._compile(source), source.place.step
-        request, origin = self._request(source, definition, step)
-        outcome = self._execute(request, origin)
-        return self._refitted(wanted, definition, outcome, step)
+        step, key = source.place.step, (wanted.execution, source.place.step)
+        if key not in self.done:
+            definition = self._compile(source)
+            request, origin = self._request(source, definition, step)
+            self.done[key] = definition, self._execute(request, origin)
+        return self._refitted(wanted, *self.done[key], step)
 
     def _read_source(self, wanted: Wanted) -> _Source:
         if wanted.execution is None:
@@ -88,7 +94,9 @@ class LocalRefit:
     def _compile(self, source: _Source) -> Definition:
         """Return today's definition of the models that the source had, with its files in place."""
         specs = tuple(ModelSpec.from_json(found) for found in source.models)
-        compiled = Recall(self.workspace).compile_pipeline(self.settings, specs)
+        apart = max(self.settings.step_ceiling, shards.count_steps(len(specs)))  # no other jobs than the source had
+        settings = self.settings.model_copy(update={"step_ceiling": apart})
+        compiled = Recall(self.workspace).compile_pipeline(settings, specs)
         for bundle in compiled.bundles:
             self._store(bundle)
         return document.parse(compiled.text)

@@ -220,7 +220,7 @@ def dump_lock(settings: Settings, census: Census) -> str:
         "segments": [m.name for m in models if not m.pooled],
         "pooled": settings.rest == "pooled",
     }
-    if rows := {m.name: m.rows for m in models if not m.pooled and m.rows > LEAST_ROWS}:
+    if rows := {m.name: m.rows for m in models if m.rows > LEAST_ROWS}:
         lock["rows"] = rows
     head = "# Segments of the pipeline, frozen for AWS. Written by: python -m pipelines.compile --raw FOLDER --lock\n"
     text = yaml.safe_dump(lock, allow_unicode=True, sort_keys=False)
@@ -249,13 +249,15 @@ def read_lock(settings: Settings, path: Path) -> tuple[ModelSpec, ...]:
         raise SettingsError(f"{path}: segments: expected different texts, each in quotes; write it again with --lock")
     rows = _read_rows(lock, values, path)
     segments = tuple(Segment(value, max(settings.min_rows, rows.get(value, 0)), 0) for value in values)
-    return choose_models(settings, Census(segments, Segment("", 0, 0)), always_pooled=True)
+    chosen = choose_models(settings, Census(segments, Segment("", 0, 0)), always_pooled=True)
+    return tuple(replace(model, rows=rows.get(model.name, model.rows)) for model in chosen)
 
 
 def _read_rows(lock: Mapping[str, Any], segments: list[str], path: Path) -> Mapping[str, int]:
     """Return the rows of large segments; none in a lock that was written before they stood there."""
     rows = lock.get("rows") or {}
-    if not isinstance(rows, Mapping) or not all(type(n) is int and n > 0 and v in segments for v, n in rows.items()):
+    known = {*segments, contract.POOLED_NAME}
+    if not isinstance(rows, Mapping) or not all(type(n) is int and n > 0 and v in known for v, n in rows.items()):
         raise SettingsError(
             f"{path}: rows: expected a number of rows for some of the segments; write it again with --lock"
         )

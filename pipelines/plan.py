@@ -45,7 +45,8 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, defi
     own = {model.name: model for model in models if not model.pooled}
     pooled = next((model for model in models if model.pooled), None)
     rest = f"pooled ({pooled.slug})" if pooled else settings.rest
-    lines = [_line(segment, own, rest) for segment in census.segments]
+    shard = pooled.shard if pooled else None
+    lines = [_line(segment, own, rest, shard) for segment in census.segments]
     if census.unmatched.train_rows or census.unmatched.predict_rows:
         lines.append(
             Line(
@@ -54,6 +55,7 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, defi
                 census.unmatched.train_rows,
                 census.unmatched.predict_rows,
                 rest,
+                shard,
             )
         )
     count = sum(1 for _ in _steps(json.loads(definition)["Steps"]))
@@ -71,9 +73,9 @@ def warnings(census: Census) -> tuple[str, ...]:
     return (*lacking, *matching)
 
 
-def _line(segment: Segment, own: Mapping[str, ModelSpec], rest: str) -> Line:
+def _line(segment: Segment, own: Mapping[str, ModelSpec], rest: str, pooled: str | None) -> Line:
     model = own.get(segment.value)
-    slug, shard = (model.slug, model.shard) if model else ("-", None)
+    slug, shard = (model.slug, model.shard) if model else ("-", pooled)
     return Line(segment.value, slug, segment.train_rows, segment.predict_rows, "own" if model else rest, shard)
 
 

@@ -42,16 +42,20 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a model is trained: its Train step, and the folder of its prepared rows."""
+    """Where a model is trained: its Train step, and the folders of its prepared rows and of those of its whole job."""
 
     step: str
     prepared: str
+    needed: frozenset[str]
 
 
 def find_place(models: Iterable[Mapping[str, Any]], slug: str) -> Place:
     """Return where a model is trained, by the models in the settings of a definition's PrepareTraining step."""
-    shard = next((model.get("shard") for model in models if model["slug"] == slug), None)
-    return Place(f"{contract.TRAIN}-{shard or slug}", contract.prepared_folder(slug, shard))
+    known = list(models)
+    shard = next((model.get("shard") for model in known if model["slug"] == slug), None)
+    together = {slug, *(model["slug"] for model in known if shard and model.get("shard") == shard)}
+    needed = frozenset(contract.prepared_folder(each, shard) for each in together)
+    return Place(f"{contract.TRAIN}-{shard or slug}", contract.prepared_folder(slug, shard), needed)
 
 
 def settings_of(definition: Definition) -> str | None:

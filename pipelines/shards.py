@@ -55,6 +55,15 @@ def fewer_jobs(models: Sequence[ModelSpec], characters: int, most: int) -> int:
     return jobs if characters <= most else max(1, min(jobs - 1, int(jobs * most / characters)))
 
 
+def jobs_for_steps(models: Sequence[ModelSpec], steps: int, step_ceiling: int) -> int:
+    """Return how many jobs may make a definition of so many steps fit the ceiling; as many as there are if it does.
+
+    Whoever has added steps to the graph has fewer left for jobs than `most_jobs` counts on.
+    """
+    jobs = len({model.unit for model in models})
+    return jobs if steps <= step_ceiling else max(1, jobs - math.ceil((steps - step_ceiling) / STEPS_OF_A_JOB))
+
+
 def pack(models: Sequence[ModelSpec], jobs: int) -> tuple[ModelSpec, ...]:
     """Return the models in their order, with their shards where there are more of them than `jobs`.
 

@@ -78,16 +78,20 @@ def main(argv: Sequence[str]) -> None:
         _answer(arguments.outcome, chosen[0], settings)
     elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE and not debugger.is_on():
         started = time.monotonic()
-        for model in chosen:
-            infer_isolated(model, seconds=seconds_left(settings, time.monotonic() - started))
+        for number, model in enumerate(chosen):
+            passed = time.monotonic() - started
+            infer_isolated(model, seconds=seconds_left(settings, passed, len(chosen) - number))
     else:
         for model in chosen:
             infer(model, settings)
 
 
-def seconds_left(settings: Mapping[str, Any], passed: float) -> float:
-    """Return what a child may take: a job that is ended for its time takes the whole run with it."""
-    return max(1.0, TIME_SHARE * float(settings["max_runtime"]) - passed)
+def seconds_left(settings: Mapping[str, Any], passed: float, waiting: int = 1) -> float:
+    """Return what a child may take: its share of the time that is left for it and the models after it.
+
+    A job that is ended for its time takes the whole run with it, and one that hangs must not take the others' time.
+    """
+    return max(1.0, (TIME_SHARE * float(settings["max_runtime"]) - passed) / waiting)
 
 
 def infer_isolated(model: Mapping[str, Any], launch: Launch = trial.run, seconds: float = math.inf) -> None:

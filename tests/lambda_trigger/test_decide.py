@@ -342,6 +342,19 @@ def test_defaults_of_other_versions_serve_in_their_image_where_a_shard_has_no_ot
     assert found["Image00"] == "image:old"
 
 
+def test_the_newest_default_of_a_shard_decides_so_that_refreshing_the_older_ones_helps(desk: Desk) -> None:
+    shards = dict.fromkeys(NAMES, "shard-01")
+    arrange_shards(desk, dict.fromkeys(NAMES, 31.0), shards)
+    for slug in NAMES:
+        desk.default(slug, metadata=TODAY if slug == NAMES[-1] else OLD)
+
+    with pytest.raises(MissingDefaultError) as raised:
+        run(desk, names=["shard-01"])
+
+    assert "for 2 segments: EWR, JFK." in str(raised.value)
+    assert "LGA: default" not in str(raised.value)
+
+
 def test_a_default_outside_of_the_pipelines_folder_cannot_serve_in_a_shard(desk: Desk) -> None:
     arrange_shards(desk, {"EWR": 31.0, "JFK": 10.0, "LGA": 10.0}, SHARDS, fallback=SKIP)
     desk.default("EWR", metadata=TODAY, artifact="s3://elsewhere/model.tar.gz")

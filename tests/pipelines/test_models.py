@@ -182,8 +182,8 @@ def test_the_lock_holds_the_rounded_rows_of_large_segments_by_which_shards_are_b
     path = tmp_path / "lock.yml"
     path.write_text(dump_lock(config(), census(("a", 70_000, 5_000), ("b", 50, 5))))
 
-    assert path.read_text().endswith("\nrows:\n  a: 131072\n")
-    assert [model.rows for model in read_lock(config(), path)][:2] == [131_072, 16]
+    assert path.read_text().endswith("\nrows:\n  a: 131072\n  (pooled): 131072\n")
+    assert [model.rows for model in read_lock(config(), path)] == [131_072, 16, 131_072]
 
 
 def test_a_few_rows_more_leave_the_lock_as_it_is() -> None:

@@ -88,7 +88,7 @@ def test_a_plan_of_models_that_share_jobs_names_their_shards() -> None:
         "segment  slug  train rows  predict rows  model            shard",
         "a        a             50             5  own              shard-01",
         "b        b             50             5  own              shard-02",
-        "(empty)  -              3             0  pooled (pooled)  -",
+        "(empty)  -              3             0  pooled (pooled)  shard-01",
     ]
     assert lines[5].startswith("3 models in 2 jobs, 5 steps")
 

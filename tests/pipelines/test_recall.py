@@ -42,7 +42,7 @@ class Compiling:
 
     def __call__(self, blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
         self.asked += 1
-        return json.dumps([self._text, self.asked]), self._warnings
+        return json.dumps({"Steps": [], "text": self._text, "asked": self.asked}), self._warnings
 
 
 def compiled(recall: Recall, compiling: Callable[..., Any], settings: Settings | None = None) -> Compiled:
@@ -121,10 +121,10 @@ def test_a_damaged_definition_is_compiled_again_and_kept(workspace: Workspace) -
     compiling = Compiling()
     compiled(Recall(workspace), compiling)
     [path] = (workspace.cache / "memo/definitions").iterdir()
-    path.write_bytes(path.read_bytes().replace(b"1]", b"7]"))
+    path.write_bytes(path.read_bytes().replace(b"asked", b"ASKED"))
 
-    assert compiled(Recall(workspace), compiling).text == '["", 2]'
-    assert compiled(Recall(workspace), compiling).text == '["", 2]'
+    assert compiled(Recall(workspace), compiling).text == '{"Steps": [], "text": "", "asked": 2}'
+    assert compiled(Recall(workspace), compiling).text == '{"Steps": [], "text": "", "asked": 2}'
 
 
 def test_everything_is_done_again_where_nothing_may_be_used_and_kept_for_the_next(workspace: Workspace) -> None:
@@ -132,7 +132,7 @@ def test_everything_is_done_again_where_nothing_may_be_used_and_kept_for_the_nex
     compiled(Recall(workspace), compiling)
     compiled(Recall(workspace, uses=False), compiling)
 
-    assert compiled(Recall(workspace), compiling).text == '["", 2]'
+    assert compiled(Recall(workspace), compiling).text == '{"Steps": [], "text": "", "asked": 2}'
 
 
 def test_a_definition_that_is_refused_is_refused_each_time(workspace: Workspace) -> None:

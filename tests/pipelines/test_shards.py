@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pipelines import limits, shards
-from pipelines.compile import compile_pipeline
+from pipelines.blueprint import Blueprint
+from pipelines.compile import compile_blueprint, compile_pipeline
 from pipelines.models import ModelSpec, choose_models
 from pipelines.settings import Settings, validate
 from steps import contract
@@ -117,6 +118,29 @@ def test_a_definition_that_not_even_one_job_makes_small_enough_is_refused_by_its
     assert shards.fewer_jobs(models(1, 2), 10, 10) == 2
     assert shards.fewer_jobs(models(1, 2), 11, 10) == 1
     assert shards.fewer_jobs(models(1), 11, 10) == 1
+
+
+def test_steps_that_somebody_has_added_leave_fewer_jobs() -> None:
+    packed = shards.pack(models(*[0] * 40), 12)
+
+    assert shards.jobs_for_steps(packed, 50, 50) == 12
+    assert shards.jobs_for_steps(packed, 52, 50) == 11
+    assert shards.jobs_for_steps(packed, 90, 50) == 1
+
+
+def test_a_definition_with_added_steps_is_packed_anew_until_it_fits() -> None:
+    """As if the graph had two steps more than we count on."""
+
+    def add_two(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
+        text, warnings = compile_blueprint(blueprint, local)
+        definition = json.loads(text)
+        steps = [{"Name": name, "Type": "Lambda", "Arguments": {}} for name in ("Audit", "Ping")]
+        return json.dumps({**definition, "Steps": [*definition["Steps"], *steps]}), warnings
+
+    settings = config(12)
+    found = compile_pipeline(settings, choose_models(settings, None), compile_one=add_two)
+
+    assert len(shards.group(found.models)) == 11
 
 
 def test_the_steps_of_a_shard_take_its_folder_and_return_each_models() -> None:

@@ -448,6 +448,7 @@ def test_the_children_of_a_job_have_the_most_part_of_its_time_together(bench: Be
     assert infer.seconds_left({"max_runtime": 1000}, passed=0.0) == 900.0
     assert infer.seconds_left({"max_runtime": 1000}, passed=850.0) == 50.0
     assert infer.seconds_left({"max_runtime": 1000}, passed=2000.0) == 1.0
+    assert infer.seconds_left({"max_runtime": 1000}, passed=100.0, waiting=4) == 200.0
 
 
 def test_a_child_that_ends_by_itself_is_our_mistake_and_fails_the_step(bench: Bench) -> None:
