@@ -200,7 +200,7 @@ def tile(parts: Sequence[Path], target: Path, rows: int) -> None:
 
 def _against_bare(name: str, scene: Scene, target: float, repeats: int, *, full: bool) -> Iterator[Figure]:
     tree = scene.tree(INFER_ROWS)
-    parts = next((tree / "processing/input/predict").rglob("part-*.parquet"))
+    parts = next((tree / "processing/input" / contract.IN_PARTS).rglob("part-*.parquet"))
     bare = measuring.alternate(lambda: scene.score(tree), lambda: scene.script(BARE, parts), repeats, always=full)
     yield of_pair(f"Infer, 1M rows, {name}, against a bare predict", bare, target)
     yield of_pair(f"Infer, 1M rows, {name}, peak memory", bare, 0.35, "memory_mb")
