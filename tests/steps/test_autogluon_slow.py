@@ -160,7 +160,7 @@ def test_a_floor_of_rows_per_second_has_a_faster_model_chosen_and_says_when_none
 ) -> None:
     """The long model and ensembles with it are ten times as good and score some ten thousand rows per second.
 
-    How many the short one scores depends on what else the machine does: no more is asked than that what is said is so.
+    How many each scores depends on the machine and what else it does: a floor that the long one reaches keeps it.
     """
     changes = {} if floor is None else {"min_rows_per_second": floor}
     tree = prepared_rows.Tree(tmp_path)
@@ -171,8 +171,9 @@ def test_a_floor_of_rows_per_second_has_a_faster_model_chosen_and_says_when_none
     assert done.returncode == 0, done.stderr
     found = evaluation(tree, "wave")
     chosen = found["best_model"]
-    assert (chosen == "LightGBMShort") is (floor is not None)
     speed = found["speed"] or {"met": None}
+    assert chosen == "LightGBMShort" if floor == 1e9 else chosen == "LightGBMShort" or floor is None or speed["met"]
+    assert floor is not None or chosen != "LightGBMShort"
     assert speed["met"] == (None if floor is None else speed["rows_per_second"] >= floor)
     assert (speed["met"] is False) is ("the settings ask for" in done.stderr)
     assert floor != 1e9 or speed["met"] is False
