@@ -70,20 +70,23 @@ def compile_pipeline(
         packed = again
         blueprint, bundles = draw(settings, packed)
         text, warnings = (compile_one or compile_blueprint)(blueprint, local)
-        again = shards.pack(models, _fitting_jobs(packed, text, settings.step_ceiling))
-    too_much = [*limits.check_ceiling(json.loads(text), settings.step_ceiling), *limits.check_size(compact(text))]
+        definition, sent = json.loads(text), compact(text)
+        again = shards.pack(models, _fitting_jobs(packed, definition, len(sent), settings.step_ceiling))
+    too_much = [*limits.check_ceiling(definition, settings.step_ceiling), *limits.check_size(sent)]
     if too_much and not local:
         raise DefinitionError(*too_much)
     return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), bundles, (*warnings, *too_much), packed)
 
 
-def _fitting_jobs(packed: tuple[ModelSpec, ...], text: str, step_ceiling: int) -> int:
+def _fitting_jobs(
+    packed: tuple[ModelSpec, ...], definition: Mapping[str, Any], characters: int, step_ceiling: int
+) -> int:
     """Return how many jobs may make a definition fit ceiling and size; as many as it has if it does."""
     from pipelines import limits, shards
 
     return min(
-        shards.fewer_jobs(packed, len(compact(text)), limits.INLINE_CHARACTERS),
-        shards.jobs_for_steps(packed, limits.count_steps(json.loads(text)), step_ceiling),
+        shards.fewer_jobs(packed, characters, limits.INLINE_CHARACTERS),
+        shards.jobs_for_steps(packed, limits.count_steps(definition), step_ceiling),
     )
 
 

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from foreign_processes import ends, wait_for_pid
 
 from steps import trial
 
@@ -110,27 +110,6 @@ trial.run(Path({str(tmp_path)!r}), trial.Guard(60, 60), os.environ, (sys.executa
     parent.kill()
     parent.wait(10)
     assert ends(child)
-
-
-def wait_for_pid(path: Path) -> int:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if path.exists() and path.read_text():
-            return int(path.read_text())
-        time.sleep(0.02)
-    raise AssertionError("the child never started")
-
-
-def ends(pid: int) -> bool:
-    """Tell whether a process that is not our child is gone, or a zombie that nobody reaps, within a while."""
-    try:
-        process = psutil.Process(pid)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and process.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.05)
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_the_share_of_cores_that_was_given_holds() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from foreign_processes import ends, wait_for_pid
 
 from steps import trial, warm
 
@@ -188,27 +189,6 @@ with warm.Warm(()) as forks:
         step.wait(10)
     assert ends(fork.pid)
     assert ends(server.pid)
-
-
-def wait_for_pid(path: Path) -> int:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if path.exists() and path.read_text():
-            return int(path.read_text())
-        time.sleep(0.02)
-    raise AssertionError("the fork never started")
-
-
-def ends(pid: int) -> bool:
-    """Tell whether a process that is not our child is gone, or a zombie that nobody reaps, within a while."""
-    try:
-        process = psutil.Process(pid)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and process.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.05)
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_fork_that_finds_no_memory_is_told_as_killed() -> None:
