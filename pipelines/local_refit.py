@@ -145,8 +145,10 @@ class LocalRefit:
         folder, scratch = self.workspace.execution(origin.execution), self.workspace.scratch
         write_atomically(folder / history.DEFINITION_FILE, request.definition.text, scratch)
         write_atomically(folder / REQUEST_FILE, origin.to_json(), scratch)
-        with open_progress(request.definition, origin.execution) as progress:
-            world = surroundings.make_world(self.workspace, origin.pipeline, progress, self.hint)
+        with (
+            open_progress(request.definition, origin.execution) as progress,
+            surroundings.open_world(self.workspace, origin.pipeline, progress, self.hint) as world,
+        ):
             return execute(request, world, progress.watch)
 
     def _refitted(self, wanted: Wanted, definition: Definition, outcome: Outcome, step: str) -> Refitted:

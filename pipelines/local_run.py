@@ -331,8 +331,10 @@ def _carry_out(
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     _write_down(origin, request, workspace)
     request = replace(request, taken=local_executions.steps_taken(workspace.root, origin.pipeline))
-    with display(request.definition, origin.execution) as progress:
-        world = surroundings.make_world(workspace, origin.pipeline, progress, hint, arguments.launcher)
+    with (
+        display(request.definition, origin.execution) as progress,
+        surroundings.open_world(workspace, origin.pipeline, progress, hint, arguments.launcher) as world,
+    ):
         outcome = _execute(request, world, progress, hint)
         if outcome.status == "Failed":
             failure.mail_failure(world, request.definition, origin, outcome, hint)

@@ -73,8 +73,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--no-cache", action="store_true", help="run every step, even if its inputs did not change")
     line.add_argument(
         "--launcher",
-        choices=("process", "docker"),
-        help="how --local runs a step: a process of this environment (default), or a container of its image",
+        choices=("fork", "process", "docker"),
+        help="how --local runs a step: a process of this environment, where it helps a fork of one that has imported "
+        "AutoGluon (fork, default); a process of its own always; or a container of its image",
     )
     _add_actions(line)
     return line

@@ -1,4 +1,4 @@
-"""The outside world of a local execution: process launcher, Lambda code with local ports, clock, fingerprint.
+"""The outside world of a local execution: launchers, Lambda code with local ports, clock, fingerprint.
 
 The only place of the operator's side that knows `lambda_trigger`: a function `<pipeline>-<name>` is
 `lambda_trigger.<name>:handler`, on AWS by its CloudFormation name and here by this convention.
@@ -14,6 +14,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from pipelines.image_tags import LIBRARIES, image_tags
 from pipelines.instances import machine_of
 from pipelines.local import container
 from pipelines.local.engine import World
+from pipelines.local.forks import ForkLauncher
 from pipelines.local.launch import Launcher, ProcessLauncher
 from pipelines.local.workspace import Workspace
 from pipelines.versions import read_installed
@@ -47,31 +49,58 @@ DEPENDENCIES = (
 )
 """Libraries whose version may change what a step computes: another version, another cache key."""
 
-DOCKER = "docker"
-"""The launcher that runs steps in containers."""
+FORK, PROCESS, DOCKER = "fork", "process", "docker"
+"""The launchers: steps that need AutoGluon as forks of one process that imported it, all as processes of their own, or
+in containers."""
+FORKED = ("steps.train", "steps.infer")
+IMPORTED = (
+    "autogluon.tabular",
+    "catboost",
+    "lightgbm",
+    "networkx",
+    "pandas",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "xgboost",
+)
+"""What nearly every training and inference needs; what is not here they import for themselves."""
 ROOT = Path(__file__).resolve().parent.parent
 
 Scalar = str | int | float | bool
 
 
-def make_world(
+@contextmanager
+def open_world(
     workspace: Workspace, pipeline: str, progress: Progress, hint: str, launcher: str | None = None
-) -> World:
-    """Return the outside world of an execution in this workspace."""
+) -> Iterator[World]:
+    """Give the outside world of an execution in this workspace; processes kept for its steps end with the block."""
     console = _Console(progress.say)
     here = None if launcher == DOCKER else read_installed()
     ports = local_ports(workspace.root, workspace.path, console, hint, here)
-    chosen, stamp = _containers() if launcher == DOCKER else (ProcessLauncher(), fingerprint())
-    return World(
-        workspace=workspace,
-        launcher=chosen,
-        call_lambda=_caller(pipeline, LocalContext(ports)),
-        clock=time.time,
-        fingerprint=stamp,
-        say=progress.say,
-        explain=explain.say_changes,
-        machine_of=machine_of,
-    )
+    with _launching(launcher) as (chosen, stamp):
+        yield World(
+            workspace=workspace,
+            launcher=chosen,
+            call_lambda=_caller(pipeline, LocalContext(ports)),
+            clock=time.time,
+            fingerprint=stamp,
+            say=progress.say,
+            explain=explain.say_changes,
+            machine_of=machine_of,
+        )
+
+
+@contextmanager
+def _launching(launcher: str | None) -> Iterator[tuple[Launcher, str]]:
+    """Give a launcher, and what a step's result depends on besides its definition."""
+    if launcher == DOCKER:
+        yield _containers()
+    elif launcher == PROCESS:
+        yield ProcessLauncher(), fingerprint()
+    else:
+        with ForkLauncher(FORKED, IMPORTED) as forks:
+            yield forks, fingerprint()
 
 
 def _containers() -> tuple[Launcher, str]:

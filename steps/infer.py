@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
-import os
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +23,20 @@ from typing import Any
 
 import pyarrow.parquet
 
-from steps import compatibility, contract, debugger, delivery, failure, fitting, hosts, job, overlap, scoring, trial
+from steps import (
+    apart,
+    compatibility,
+    contract,
+    debugger,
+    delivery,
+    failure,
+    fitting,
+    hosts,
+    job,
+    overlap,
+    scoring,
+    trial,
+)
 from steps.delivery import Delivery
 from steps.drift import Distribution, Limits, Rates
 from steps.hosts import Host
@@ -35,11 +45,6 @@ from steps.partfile import Parts
 
 pq: Any = pyarrow.parquet  # has no type information
 log = logging.getLogger(__name__)
-
-TIME_SHARE = 0.9
-"""Of the job's time: the rest is for getting its inputs and storing what it made."""
-
-Launch = Callable[[Path, trial.Guard, Mapping[str, str], Sequence[str], str], trial.Outcome]
 
 
 @dataclass(frozen=True)
@@ -77,39 +82,16 @@ def main(argv: Sequence[str]) -> None:
     if arguments.outcome:
         _answer(arguments.outcome, chosen[0], settings)
     elif settings.get(contract.ON_SEGMENT_FAILURE) == contract.ISOLATE and not debugger.is_on():
-        started = time.monotonic()
-        for number, model in enumerate(chosen):
-            passed = time.monotonic() - started
-            infer_isolated(model, seconds=seconds_left(settings, passed, len(chosen) - number))
+        apart.infer_each(chosen, float(settings["max_runtime"]), write_lost)
     else:
         for model in chosen:
             infer(model, settings)
 
 
-def seconds_left(settings: Mapping[str, Any], passed: float, waiting: int = 1) -> float:
-    """Return what a child may take: its share of the time that is left for it and the models after it.
-
-    A job that is ended for its time takes the whole run with it, and one that hangs must not take the others' time.
-    """
-    return max(1.0, (TIME_SHARE * float(settings["max_runtime"]) - passed) / waiting)
-
-
-def infer_isolated(model: Mapping[str, Any], launch: Launch = trial.run, seconds: float = math.inf) -> None:
-    """Score one model's rows in a process of its own for so many seconds, and outlive whatever happens to it.
-
-    Raises:
-        StepError: the inputs of the step are not there, or our own code failed: no failure of this segment alone.
-    """
-    root = contract.ml_root() / "processing"
-    command = (sys.executable, "-m", "steps.infer", "--model", str(model["slug"]), "--outcome")
-    environment = trial.child_environment(os.environ, trial.cores(os.environ))
-    with tempfile.TemporaryDirectory(prefix="infer-outcome-", dir=root) as folder:
-        outcome = launch(Path(folder), trial.Guard(seconds, 0.0), environment, command, "inference")
-    if outcome.status == trial.TRANSIENT:
-        served = delivery.delivery_of(model)
-        _write(served, _give_up(served, outcome.reason, _status(served)["rows"], contract.INFER), 0.0)
-    elif outcome.status == trial.BROKEN:
-        raise job.StepError(f"model {model['name']}: {outcome.reason}")
+def write_lost(model: Mapping[str, Any], reason: str) -> None:
+    """Write that a model's rows were not scored, because its process did not come to its end."""
+    served = delivery.delivery_of(model)
+    _write(served, _give_up(served, reason, _status(served)["rows"], contract.INFER), 0.0)
 
 
 def _answer(folder: Path, model: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

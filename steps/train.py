@@ -51,17 +51,20 @@ def main(argv: Sequence[str]) -> None:
     root = contract.ml_root() / "processing"
     root.mkdir(parents=True, exist_ok=True)
     settings = job.read_settings()
-    with tempfile.TemporaryDirectory(prefix="train-", dir=root) as work, _launching(settings) as launches:
-        train(Job(settings, arguments.time_limit, trial.cores(os.environ), Path(work), launches))
+    cores = trial.cores(os.environ)
+    with tempfile.TemporaryDirectory(prefix="train-", dir=root) as work, _launching(settings, cores) as launches:
+        train(Job(settings, arguments.time_limit, cores, Path(work), launches))
 
 
 @contextmanager
-def _launching(settings: Mapping[str, Any]) -> Iterator[tuple[Launch, ...]]:
+def _launching(settings: Mapping[str, Any], cores: int) -> Iterator[tuple[Launch, ...]]:
     """Give how to launch each attempt: the first as a fork where that saves imports, the second sharing nothing."""
+    models = len(settings["models"])
     if debugger.is_on():
         yield fitting.fit_here, fitting.fit_here
-    elif warm.is_possible(len(settings["models"])):
+    elif warm.is_possible(models):
         with warm.Warm() as forks:
+            forks.start(trial.child_environment(os.environ, _share(cores, models)[1]))
             yield forks.run, trial.run
     else:
         yield trial.run, trial.run
@@ -77,12 +80,17 @@ def _seconds(text: str) -> float:
 def train(task: Job) -> None:
     """Train the models side by side, as many as there are cores; StepError names every one that could not go on."""
     models = task.settings["models"]
-    workers = max(1, min(task.cores, len(models)))
-    threads = max(1, task.cores // workers)
+    workers, threads = _share(task.cores, len(models))
     problems = _map(lambda model: _train_or_explain(task, model, threads), models, workers)
     found = list(dict.fromkeys(problem for problem in problems if problem))
     if found:
         raise job.StepError("; ".join(found))
+
+
+def _share(cores: int, models: int) -> tuple[int, int]:
+    """Return how many models are fitted side by side, and with how many threads each."""
+    workers = max(1, min(cores, models))
+    return workers, max(1, cores // workers)
 
 
 def _map(work: Callable[[Mapping[str, Any]], str], models: Sequence[Mapping[str, Any]], workers: int) -> list[str]:

@@ -23,11 +23,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from steps import failure, importing, installed, job, trial
 
@@ -56,7 +57,12 @@ Fork = Callable[[Sequence[str], tuple[int, int], Sequence[socket.socket]], BaseP
 
 def is_possible(models: int) -> bool:
     """Tell whether forks are safe here, and can save an import."""
-    return sys.platform == "linux" and models > 1
+    return sys.platform == "linux" and (models > 1 or _has_imported())
+
+
+def _has_imported() -> bool:
+    """Tell whether whoever started this process had imported AutoGluon for it; it has not used it."""
+    return "autogluon.tabular" in sys.modules
 
 
 class Warm:
@@ -86,6 +92,17 @@ class Warm:
         """Run a module's `main` (`command` is `python -m MODULE ...`) on `folder`; return how it ended."""
         return trial.watch(self._server(environment).fork([*command[2:], str(folder)]), folder, guard, work)
 
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Fork the server for an environment from this process, where that has imported all and has no other thread.
+
+        Otherwise it begins with its first fit, as a process of its own.
+        """
+        same = all(environment.get(name) == os.environ.get(name) for name in trial.THREAD_VARIABLES)
+        if same and _has_imported() and threading.active_count() == 1:
+            self._servers[frozenset(environment.items())] = _Server(
+                self._preload, environment, self._patience, fork=True
+            )
+
     def _server(self, environment: Mapping[str, str]) -> _Server:
         key = frozenset(environment.items())
         with self._lock:
@@ -96,19 +113,79 @@ class Warm:
             return self._servers[key]
 
 
+class _Process(Protocol):
+    """Of `subprocess.Popen` what a server takes."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; raise subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class _Forked:
+    """A fork of this process."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        until = time.monotonic() + (LONGEST if timeout is None else timeout)
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("server", timeout or LONGEST)
+            time.sleep(_PAUSE / 10)
+        return code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self._pid, signal.SIGKILL)
+
+
 class _Server:
     """The parent's end of one server."""
 
-    def __init__(self, preload: Sequence[str], environment: Mapping[str, str], patience: float) -> None:
+    def __init__(
+        self, preload: Sequence[str], environment: Mapping[str, str], patience: float, *, fork: bool = False
+    ) -> None:
         self.patience = patience
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-                [*COMMAND, *preload],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,  # native libraries print there, cells included
-                env=dict(environment),
-            )
+            start = self._fork if fork else self._start
+            self._process: _Process = start(preload, environment, theirs)
+
+    def _start(self, preload: Sequence[str], environment: Mapping[str, str], theirs: socket.socket) -> _Process:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
+            [*COMMAND, *preload],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,  # native libraries print there, cells included
+            env=dict(environment),
+        )
+
+    def _fork(self, preload: Sequence[str], environment: Mapping[str, str], theirs: socket.socket) -> _Process:
+        pid = os.fork()
+        if pid:
+            return _Forked(pid)
+        try:
+            self._control.close()
+            os.environ.update(environment)
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), 1)
+            os.dup2(theirs.fileno(), 0)
+            theirs.close()
+            main(preload)
+        finally:
+            os._exit(0)
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None

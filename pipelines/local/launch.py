@@ -91,31 +91,62 @@ class ProcessLauncher:
 
     def run(self, task: Task) -> Exit:
         """Start the process and wait for it; every process that it started has ended when this returns."""
-        process = _start(task)
-        try:
-            return self._wait(process, task)
-        finally:
-            _signal_group(process.pid, signal.SIGKILL)
-            end_processes(task.root)
+        return follow(_Child(_start(task)), task, self.grace)
 
-    def _wait(self, process: subprocess.Popen[bytes], task: Task) -> Exit:
-        began, asked, timed_out, pause = time.monotonic(), 0.0, False, 0.004
-        peak = PeakMemory(process.pid)
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                process.returncode = os.waitstatus_to_exitcode(status)
-                stopped = bool(asked) and not timed_out
-                return Exit(process.returncode, peak.result(usage.ru_maxrss), timed_out, stopped)
-            peak.sample()
-            now = time.monotonic()
-            if not asked and (task.stopped() or now - began > (task.timeout or now)):
-                timed_out, asked = not task.stopped(), now
-                _signal_group(process.pid, signal.SIGTERM)
-            elif asked and now - asked > self.grace:
-                _signal_group(process.pid, signal.SIGKILL)
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.1)
+
+class Running(Protocol):
+    """A process that was started, the leader of a session of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Return its id."""
+
+    def poll(self) -> tuple[int, int] | None:
+        """Return exit code and peak memory (`ru_maxrss`) once it has ended; None before."""
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A child of this process."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def poll(self) -> tuple[int, int] | None:
+        pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+        if not pid:
+            return None
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode, usage.ru_maxrss
+
+
+def follow(running: Running, task: Task, grace: float) -> Exit:
+    """Wait for a task's process, ending it where it has to end; every process that it started has ended then."""
+    try:
+        return _wait(running, task, grace)
+    finally:
+        _signal_group(running.pid, signal.SIGKILL)
+        end_processes(task.root)
+
+
+def _wait(running: Running, task: Task, grace: float) -> Exit:
+    began, asked, timed_out, pause = time.monotonic(), 0.0, False, 0.004
+    peak = PeakMemory(running.pid)
+    while True:
+        if (end := running.poll()) is not None:
+            return Exit(end[0], peak.result(end[1]), timed_out, bool(asked) and not timed_out)
+        peak.sample()
+        now = time.monotonic()
+        if not asked and (task.stopped() or now - began > (task.timeout or now)):
+            timed_out, asked = not task.stopped(), now
+            _signal_group(running.pid, signal.SIGTERM)
+        elif asked and now - asked > grace:
+            _signal_group(running.pid, signal.SIGKILL)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
 
 
 def _start(task: Task) -> subprocess.Popen[bytes]:

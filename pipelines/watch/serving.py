@@ -100,8 +100,9 @@ class LocalExecutions:
         if outcome.status == record.FAILED and not rules.is_mailed(
             self.workspace.root, execution, contract.FAILED_MAIL
         ):
-            world = surroundings.make_world(self.workspace, origin.pipeline, Silence(self.console.say), hint)
-            failure.mail_failure(world, definition, origin, outcome, hint)
+            silent = Silence(self.console.say)
+            with surroundings.open_world(self.workspace, origin.pipeline, silent, hint) as world:
+                failure.mail_failure(world, definition, origin, outcome, hint)
         return results.collect(self.workspace, origin, outcome, hint)
 
 

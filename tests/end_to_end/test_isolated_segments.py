@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -136,7 +137,7 @@ def killed(bench: Bench, is_wanted: Callable[[psutil.Process], bool]) -> Iterato
     def watch() -> None:
         while not done.wait(0.05):
             for process in psutil.process_iter():
-                with contextlib.suppress(psutil.Error):
+                with contextlib.suppress(psutil.Error, ProcessLookupError):
                     if str(bench.project.workspace) in process.environ().get("ML_ROOT", "") and is_wanted(process):
                         process.kill()
                         met.add(process.pid)
@@ -152,18 +153,23 @@ def killed(bench: Bench, is_wanted: Callable[[psutil.Process], bool]) -> Iterato
 
 
 def fit_killed(bench: Bench) -> AbstractContextManager[None]:
+    """Kill what the step's own process has started: a fit, or that which forks it."""
     bench.train_differently(seed=3)  # what was trained before is not asked for
-    return killed(bench, lambda p: "steps.fitting" in p.cmdline() and Path(p.cmdline()[-1]).name.startswith(BROKEN))
+
+    def is_wanted(process: psutil.Process) -> bool:
+        leads = os.getsid(process.pid) == process.pid
+        return f"/Train-{BROKEN}/" in f"{process.environ()['ML_ROOT']}/" and not leads
+
+    return killed(bench, is_wanted)
 
 
 def scoring_killed(bench: Bench) -> AbstractContextManager[None]:
-    """Kill the child where there is one, else the step's own process."""
+    """Kill the child, or that which forks it, where there is one, else the step's own process."""
     isolated = "isolate" in (bench.project.folder / "config.yml").read_text()
 
     def is_wanted(process: psutil.Process) -> bool:
-        if "steps.infer" not in process.cmdline() or f"/Infer-{BROKEN}/" not in f"{process.environ()['ML_ROOT']}/":
-            return False
-        return not isolated or "--outcome" in process.cmdline()
+        leads = os.getsid(process.pid) == process.pid
+        return f"/Infer-{BROKEN}/" in f"{process.environ()['ML_ROOT']}/" and leads is not isolated
 
     return killed(bench, is_wanted)
 

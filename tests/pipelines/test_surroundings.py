@@ -12,26 +12,25 @@ from local_outcomes import workspace
 
 from pipelines.errors import DefinitionError
 from pipelines.progress import PlainProgress
-from pipelines.surroundings import fingerprint, library_warnings, make_world
+from pipelines.surroundings import fingerprint, library_warnings, open_world
 
 
-def world(root: Path, stream: io.StringIO):
-    return make_world(workspace(root), "p", PlainProgress([], "e1", stream), "")
+def call(root: Path, function: str, event: dict[str, str]) -> object:
+    with open_world(workspace(root), "p", PlainProgress([], "e1", io.StringIO()), "") as world:
+        return world.call_lambda(function, event)
 
 
 @pytest.mark.parametrize("name", ["ping", "../judge", "os.path", "Judge", ""])
 def test_a_function_without_a_module_of_its_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DefinitionError, match="there is no lambda_trigger"):
-        world(tmp_path, io.StringIO()).call_lambda(f"arn:aws:lambda:r:0:function:p-{name}", {})
+        call(tmp_path, f"arn:aws:lambda:r:0:function:p-{name}", {})
 
 
 def test_a_function_is_the_handler_of_the_module_of_its_name(tmp_path: Path) -> None:
     """The notify handler answers a missing settings file with `sent: false`: it never fails a run."""
     event = {"Kind": "started", "Execution": "e1", "Settings": "s3://b/none.json"}
 
-    assert world(tmp_path, io.StringIO()).call_lambda("arn:aws:lambda:r:0:function:p-notify", event) == {
-        "Sent": "false"
-    }
+    assert call(tmp_path, "arn:aws:lambda:r:0:function:p-notify", event) == {"Sent": "false"}
 
 
 def test_the_fingerprint_is_stable_within_an_environment() -> None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steps import artifact, evaluation, infer, job, scoring, trial
+from steps import apart, artifact, evaluation, infer, job, scoring, trial
 from steps.contract import ML_ROOT_VARIABLE
 
 pq: Any = pyarrow.parquet
@@ -409,7 +409,7 @@ def test_rows_that_could_not_be_prepared_are_a_failed_segment(bench: Bench, wait
     assert bench.loaded == []
 
 
-def end_child(bench: Bench, code: str) -> infer.Launch:
+def end_child(bench: Bench, code: str) -> apart.Launch:
     """Return a launch of a child that writes half a part and then ends by `code`."""
     half = bench.output("part-00000.parquet")
 
@@ -427,7 +427,7 @@ def end_child(bench: Bench, code: str) -> infer.Launch:
 def test_a_killed_child_is_a_failed_segment_without_a_part(bench: Bench) -> None:
     isolate(bench)
     launch = end_child(bench, "import os; os.kill(os.getpid(), 9)")
-    infer.infer_isolated(MODEL, launch)
+    apart.infer_isolated(MODEL, infer.write_lost, launch)
     found = prepared_rows.read_json(bench.output("inference.json"))
     told = [found[key] for key in ("status", "source", "rows_waiting", "failed_step")]
     assert told == ["failed", "skipped", 200, "Infer"]
@@ -437,24 +437,17 @@ def test_a_killed_child_is_a_failed_segment_without_a_part(bench: Bench) -> None
 
 def test_a_child_that_hangs_is_a_failed_segment_before_the_job_is_ended(bench: Bench) -> None:
     isolate(bench)
-    infer.infer_isolated(MODEL, end_child(bench, "import sys; sys.stdin.read()"), seconds=0.3)
+    apart.infer_isolated(MODEL, infer.write_lost, end_child(bench, "import sys; sys.stdin.read()"), seconds=0.3)
     found = prepared_rows.read_json(bench.output("inference.json"))
     assert (found["status"], found["rows_waiting"]) == ("failed", 200)
     assert found["reason"] == "inference was stopped by the outer guard after 0 s"
     assert not list(bench.output().glob("part-*"))
 
 
-def test_the_children_of_a_job_have_the_most_part_of_its_time_together(bench: Bench) -> None:
-    assert infer.seconds_left({"max_runtime": 1000}, passed=0.0) == 900.0
-    assert infer.seconds_left({"max_runtime": 1000}, passed=850.0) == 50.0
-    assert infer.seconds_left({"max_runtime": 1000}, passed=2000.0) == 1.0
-    assert infer.seconds_left({"max_runtime": 1000}, passed=100.0, waiting=4) == 200.0
-
-
 def test_a_child_that_ends_by_itself_is_our_mistake_and_fails_the_step(bench: Bench) -> None:
     isolate(bench)
     with pytest.raises(job.StepError, match=re.escape("model C (all): inference ended with exit code 3")):
-        infer.infer_isolated(MODEL, end_child(bench, "import sys; sys.exit(3)"))
+        apart.infer_isolated(MODEL, infer.write_lost, end_child(bench, "import sys; sys.exit(3)"))
 
 
 @pytest.mark.slow

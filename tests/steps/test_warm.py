@@ -209,3 +209,36 @@ def test_a_fork_that_finds_no_memory_is_told_as_killed() -> None:
 
 def test_one_model_alone_is_no_reason_to_fork() -> None:
     assert [warm.is_possible(models) for models in (0, 1, 2)] == [False, False, True]
+
+
+def test_one_model_is_forked_too_where_the_step_has_found_all_imported(tmp_path: Path) -> None:
+    (tmp_path / "child.py").write_text(CHILD)
+    slow = "import library; (folder / 'told').write_text(f'{os.getpid()} {os.getppid()} {library.LOADED}'); "
+    (tmp_path / "code").write_text(slow + SLOW)
+    (tmp_path / "library.py").write_text("import os\nLOADED = os.getpid()\n")
+    code = f"""
+import os, sys, types
+import library
+from pathlib import Path
+from steps import trial, warm
+assert not warm.is_possible(1)
+sys.modules["autogluon.tabular"] = types.ModuleType("autogluon.tabular")
+assert warm.is_possible(1)
+environment = trial.child_environment(os.environ, 1)
+print(os.getpid(), flush=True)
+with warm.Warm(("library",)) as forks:
+    forks.start(environment)
+    first = forks.run(Path({str(tmp_path)!r}), trial.Guard(1.5, 0), environment, (sys.executable, "-m", "child"))
+    print(first.status, flush=True)
+    (Path({str(tmp_path)!r}) / "code").write_text("tell('well')")
+    print(forks.run(Path({str(tmp_path)!r}), trial.Guard(9, 9), environment, (sys.executable, "-m", "child")).reason)
+"""
+    environment = trial.child_environment({"PYTHONPATH": str(tmp_path)}, 1)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    step, status, last = done.stdout.split()
+    fork, server, loaded = (tmp_path / "told").read_text().split()
+    assert (status, last) == ("transient", "well")
+    assert loaded == step
+    assert server != step
+    assert ends(int(fork))
+    assert ends(int(server))
