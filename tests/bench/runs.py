@@ -23,10 +23,10 @@ Hyperparameters = dict[str, dict[str, float]]
 FLIGHTS = ROOT / ".local/raw/flights"
 RATE = {"learning_rate": 0.01}
 """So low that all rounds are used: at the default AutoGluon stops early, 2,200 rounds took hardly longer than 600."""
-ROUNDS: Hyperparameters = {"GBM": {"num_boost_round": 3800, **RATE}, "XGB": {"n_estimators": 3800, **RATE}}
+ROUNDS: Hyperparameters = {"GBM": {"num_boost_round": 4800, **RATE}, "XGB": {"n_estimators": 4800, **RATE}}
 """Takes the plain script about two minutes for the three airports."""
-TWELVE_ROUNDS: Hyperparameters = {"GBM": {"num_boost_round": 2000, **RATE}, "XGB": {"n_estimators": 2000, **RATE}}
-"""Takes it 120 to 150 s for twelve segments (1,800 rounds: 113 s)."""
+TWELVE_ROUNDS: Hyperparameters = {"GBM": {"num_boost_round": 2200, **RATE}, "XGB": {"n_estimators": 2200, **RATE}}
+"""Takes it 120 to 150 s for twelve segments (2,000 rounds: 117 s)."""
 SMALL_ROUNDS: Hyperparameters = {"GBM": {"num_boost_round": 50}}
 SMALL_ROWS = 1000
 PLAIN_SMALL = 50
