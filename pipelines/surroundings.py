@@ -29,6 +29,7 @@ from pipelines.local import container
 from pipelines.local.engine import World
 from pipelines.local.forks import ForkLauncher
 from pipelines.local.launch import Launcher, ProcessLauncher
+from pipelines.local.request import expect_nothing
 from pipelines.local.workspace import Workspace
 from pipelines.versions import read_installed
 
@@ -88,6 +89,7 @@ def open_world(
             say=progress.say,
             explain=explain.say_changes,
             machine_of=machine_of,
+            expect=chosen.expect if isinstance(chosen, ForkLauncher) else expect_nothing,
         )
 
 

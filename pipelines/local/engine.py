@@ -150,8 +150,8 @@ class _Run:
         request, world = self._request, self._world
         limit = request.parallelism or request.definition.parallelism
         weights = core_weights(self._graph.steps, world.machine_of)
-        shares = core_shares(self._graph, max(1, request.cores), limit, weights)
-        return Admission(shares, Cores(request.cores), limit, world.free_memory)
+        self._shares = core_shares(self._graph, max(1, request.cores), limit, weights)
+        return Admission(self._shares, Cores(request.cores), limit, world.free_memory)
 
     def run(self) -> Outcome:
         """Run until nothing works and nothing can start."""
@@ -159,6 +159,7 @@ class _Run:
         self._history.add_execution(STARTED, began, **self._details())
         try:
             self._keep()
+            self._expect()
             while self._advance():
                 self._receive(self._inbox.get())
                 while not self._inbox.empty():  # what came meanwhile is brought to the disk with it
@@ -189,6 +190,16 @@ class _Run:
         for name in self._graph.steps:
             if name in self._kept:
                 self._end(self._kept[name], "kept")
+
+    def _expect(self) -> None:
+        """Tell the world what is to come, so that it can get ready beside the first steps."""
+        for name, step in self._graph.steps.items():
+            if step.job and name not in self._records:
+                bare = replace(step.job, image="", inputs=(), outputs=(), arguments=())
+                with contextlib.suppress(KeyError):  # what another step will compute is not known yet
+                    job = values.resolve_job(bare, self._scope(self._records))
+                    threads = max(1, self._shares[name] // job.instances)
+                    self._world.expect(job.entrypoint, job.environment, threads)
 
     def _advance(self) -> bool:
         """Skip what is lost, start what is ready, and tell whether there is anything to wait for."""

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipelines.local import forkserver
-from pipelines.local.launch import Exit, ProcessLauncher, Task, build_environment, follow, map_path
+from pipelines.local.launch import ML_ROOT, Exit, ProcessLauncher, Task, build_environment, follow, map_path
 
 SHORTEST = 3
 """Words of `python3 -m MODULE`."""
@@ -35,7 +35,7 @@ _KILLED = (-9, 0)
 class ForkLauncher:
     """Runs tasks whose module is one of `modules` as forks that find `preload` imported, any other as a process.
 
-    Ends its servers with its block; one begins with the first task that it serves.
+    Ends its servers with its block; one begins with the first task that it serves, or that is expected.
     """
 
     def __init__(
@@ -66,6 +66,12 @@ class ForkLauncher:
         order = order_of(task, self._modules)
         fork = self._server(task, order["environment"]).fork(order) if order else None
         return self._processes.run(task) if fork is None else follow(fork, task, self._grace)
+
+    def expect(self, command: Sequence[str], environment: Mapping[str, str], threads: int) -> None:
+        """Start the server for a command that is to come."""
+        task = Task("", "", "", tuple(command), environment, Path(ML_ROOT), Path(), (), threads, None, lambda: False)
+        if order := order_of(task, self._modules):
+            self._server(task, order["environment"])
 
     def _server(self, task: Task, environment: Mapping[str, str]) -> _Server:
         """Return the server for tasks of this environment: libraries read it, above all the threads, as they load."""

@@ -6,7 +6,7 @@ Pure. Every side effect of a run goes through a field of `World`, so that a test
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.local.difference import Explain, say_plainly
@@ -23,6 +23,11 @@ Watch = Callable[[StepEvent], None]
 
 def _say_nothing(line: str) -> None:
     del line
+
+
+def expect_nothing(command: Sequence[str], environment: Mapping[str, str], threads: int) -> None:
+    """Get ready for nothing that is to come."""
+    del command, environment, threads
 
 
 def _know_no_machine(instance_type: str) -> Machine | None:
@@ -61,7 +66,8 @@ class World:
     `call_lambda` runs a function by its ARN on an event; `clock` gives seconds since the epoch; `fingerprint` names,
     one a line, what a step's result depends on but its definition does not show: the libraries with their versions.
     `explain` says in words what changed since a step's last run; `say` shows people a line. `free_memory` gives
-    megabytes, `machine_of` what an instance type has; both None where it is not known.
+    megabytes, `machine_of` what an instance type has; both None where it is not known. `expect` is told before anything
+    runs of every command that may be launched, with its environment and number of threads.
     """
 
     workspace: Workspace
@@ -74,3 +80,4 @@ class World:
     explain: Explain = say_plainly
     free_memory: Callable[[], float | None] = free_memory
     machine_of: MachineOf = _know_no_machine
+    expect: Callable[[Sequence[str], Mapping[str, str], int], None] = expect_nothing

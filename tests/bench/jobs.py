@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 from figures import Figure, of_pair
-from measuring import ROOT, Usage
+from measuring import ROOT, Pair, Usage
 from runs import FLIGHTS, Case, make_flights, ours
 
 sys.path.insert(0, str(ROOT))
@@ -145,10 +145,10 @@ def infer(repeats: int, *, full: bool) -> Iterator[Figure]:
     make_flights()
     for kind, (hyperparameters, target) in ROUNDS.items():
         with tempfile.TemporaryDirectory() as folder:
-            case = Case(FLIGHTS, "arr_delay", "flight_id", "origin", hyperparameters, ("month", "day"))
+            case = Case(FLIGHTS, "arr_delay", "flight_id", "origin", hyperparameters, ("month", "day"), ("EWR",))
             ours(case, Path(folder), Path(folder) / "workspace")
             tree = find_infer_tree(Path(folder) / "workspace", "EWR")
-            yield from _against_bare(NAMES[kind], Scene(Path(folder), tree), target, repeats, full=full)
+            yield from _against_bare(NAMES[kind], Scene(Path(folder), tree), target, repeats)
 
 
 class Scene:
@@ -198,19 +198,19 @@ def tile(parts: Sequence[Path], target: Path, rows: int) -> None:
             writer.write_table(piece.set_column(place, table.schema.field(place), numbers), 100_000)
 
 
-def _against_bare(name: str, scene: Scene, target: float, repeats: int, *, full: bool) -> Iterator[Figure]:
+def _against_bare(name: str, scene: Scene, target: float, repeats: int) -> Iterator[Figure]:
     tree = scene.tree(INFER_ROWS)
     parts = next((tree / "processing/input" / contract.IN_PARTS).rglob("part-*.parquet"))
-    bare = measuring.alternate(lambda: scene.score(tree), lambda: scene.script(BARE, parts), repeats, always=full)
-    yield of_pair(f"Infer, 1M rows, {name}, against a bare predict", bare, target)
-    yield of_pair(f"Infer, 1M rows, {name}, peak memory", bare, 0.35, "memory_mb")
-    loop = measuring.alternate(
-        lambda: scene.score(tree), lambda: scene.script(STREAMED, parts.parent), repeats, always=full
+    bare, loop, mine = measuring.take_turns(
+        [lambda: scene.script(BARE, parts), lambda: scene.script(STREAMED, parts.parent), lambda: scene.score(tree)],
+        repeats,
     )
-    yield of_pair(f"Infer, 1M rows, {name}, against a bare streamed loop", loop, 1.05)
+    yield of_pair(f"Infer, 1M rows, {name}, against a bare predict", Pair(mine, bare), target)
+    yield of_pair(f"Infer, 1M rows, {name}, peak memory", Pair(mine, bare), 0.35, "memory_mb")
+    yield of_pair(f"Infer, 1M rows, {name}, against a bare streamed loop", Pair(mine, loop), 1.05)
     if name == NAMES["XGB"]:
         many = scene.score(scene.tree(MANY_ROWS))
-        one = measuring.median(bare.ours, "memory_mb")
+        one = measuring.median(mine, "memory_mb")
         yield Figure("Infer, peak memory, 10M rows against 1M", many.memory_mb, one, 1.1, "MB")
 
 

@@ -93,6 +93,12 @@ def alternate(ours: Measure, baseline: Measure, repeats: int, *, always: bool) -
     return Pair(tuple(mine), tuple(theirs))
 
 
+def take_turns(measures: Sequence[Measure], repeats: int) -> list[tuple[Usage, ...]]:
+    """Measure several in turn, `repeats` times; return the usages of each."""
+    rounds = [[measure() for measure in measures] for _ in range(repeats)]
+    return list(zip(*rounds, strict=True))
+
+
 def median(usages: Sequence[Usage], of: str = "wall") -> float:
     """Return the median of one figure."""
     return statistics.median(getattr(usage, of) for usage in usages)

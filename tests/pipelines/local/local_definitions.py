@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,7 @@ class Lab:
     events: list[StepEvent] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     free: float | None = None
+    expected: list[tuple[tuple[str, ...], dict[str, str], int]] = field(default_factory=list)
     count: int = 0
 
     @property
@@ -147,7 +148,11 @@ class Lab:
         def call(arn: str, event: dict[str, Any]) -> Mapping[str, Any]:
             return self.functions[arn.removeprefix(FUNCTION)](event)
 
-        more = {"fingerprint": self.fingerprint, "explain": self.explain, "free_memory": lambda: self.free}
+        def expect(command: Sequence[str], environment: Mapping[str, str], threads: int) -> None:
+            self.expected.append((tuple(command), dict(environment), threads))
+
+        more: dict[str, Any] = {"fingerprint": self.fingerprint, "explain": self.explain, "expect": expect}
+        more["free_memory"] = lambda: self.free
         return World(self.workspace, self.launcher, call, sleep=self.waits.append, **more)
 
     def put(self, uri: str, text: str) -> None:

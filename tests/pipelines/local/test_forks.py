@@ -284,3 +284,15 @@ def test_the_server_has_no_variable_that_is_one_steps_own(place: Place, forks: F
     assert forks.run(task).code == 0
     assert task.log.read_text() == "[]\n"
     assert os.environ.get("FORKSERVER_ROOM") is None
+
+
+def test_what_is_expected_finds_its_server_ready(place: Place, forks: ForkLauncher) -> None:
+    task = place.task("print(os.getppid())")
+    before = set(psutil.Process().children())
+
+    forks.expect(task.command, task.environment, 1)
+    forks.expect(("python3", "-m", "steps.other"), task.environment, 2)
+
+    (server,) = set(psutil.Process().children()) - before
+    assert forks.run(task).code == 0
+    assert int(task.log.read_text()) == server.pid

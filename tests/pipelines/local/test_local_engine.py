@@ -292,6 +292,27 @@ def test_steps_side_by_side_share_the_cores_and_never_claim_the_same(lab: Lab) -
     assert not lab.launcher.clash
 
 
+def test_the_world_is_told_first_of_the_commands_to_come_with_their_threads(lab: Lab) -> None:
+    """Not of a step that is kept, nor of one whose environment another step computes."""
+    lab.launcher = Recorder()
+    lab.functions["name"] = lambda event: {"Name": "n"}
+    last = processing("Last", environment={"NAME": result_of("Ask", "Name")}, DependsOn=["A"])
+    steps = [*(processing(name, environment={"COLOUR": name}) for name in "ABC"), last]
+    steps.append(lambda_step("Ask", "name", outputs={"Name": "String"}))
+    lab.run(steps, cores=2)
+
+    assert [(environment["COLOUR"], threads) for _, environment, threads in lab.expected] == [
+        ("A", 2),
+        ("B", 1),
+        ("C", 1),
+    ]
+    assert {command[:2] for command, _, _ in lab.expected} == {("python3", "-c")}
+
+    lab.expected.clear()
+    lab.run(steps, cores=2, source="run-1", selected=frozenset({"B"}))
+    assert [environment["COLOUR"] for _, environment, _ in lab.expected] == ["B"]
+
+
 def test_parallelism_bounds_the_steps_at_work(lab: Lab) -> None:
     lab.launcher = Recorder()
     lab.run([processing(name) for name in "ABCD"], cores=4, parallelism=2)
