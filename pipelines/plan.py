@@ -86,16 +86,24 @@ def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
             yield from _steps(step["Arguments"].get(side) or [] if step["Type"] == "Condition" else [])
 
 
+def table(plan: Plan) -> list[str]:
+    """Return the segments of a plan as lines, the first with the columns' heads."""
+    heads = ("segment", "slug", "train rows", "predict rows", "model", "shard")
+    shown = len(heads) if plan.jobs < plan.models else len(heads) - 1
+    rows = [heads, *(tuple("-" if cell is None else str(cell) for cell in astuple(line)) for line in plan.lines)]
+    return textgrid.lines([row[:shown] for row in rows], right=(2, 3))
+
+
+def shape(plan: Plan) -> str:
+    """Return how many models, jobs and steps there are, as a sentence."""
+    jobs = f" in {plan.jobs} jobs" if plan.jobs < plan.models else ""
+    return f"{plan.models} models{jobs}, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
+
+
 def render(plan: Plan, bill: Bill, *, as_json: bool, forecasts: Sequence[Forecast] | None = None) -> str:
     """Return plan and cost as tables or as one JSON object, with what would become of each step where that is asked."""
     if as_json:
         more = {} if forecasts is None else {"explain": explain.as_json(forecasts)}
         return json.dumps({**asdict(plan), "cost": cost.as_json(bill), **more}, ensure_ascii=False) + "\n"
-    heads = ("segment", "slug", "train rows", "predict rows", "model", "shard")
-    shown = len(heads) if plan.jobs < plan.models else len(heads) - 1
-    rows = [heads, *(tuple("-" if cell is None else str(cell) for cell in astuple(line)) for line in plan.lines)]
-    table = textgrid.lines([row[:shown] for row in rows], right=(2, 3))
-    jobs = f" in {plan.jobs} jobs" if plan.jobs < plan.models else ""
-    shape = f"{plan.models} models{jobs}, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
     steps = [] if forecasts is None else ["", *explain.as_table(forecasts).splitlines(), ""]
-    return "\n".join([*table, "", shape, "", *cost.as_table(bill), *steps, "nothing was run"]) + "\n"
+    return "\n".join([*table(plan), "", shape(plan), "", *cost.as_table(bill), *steps, "nothing was run"]) + "\n"
