@@ -54,7 +54,22 @@ _KINDS = {
     *{"cut", "grade", "variety", "species", "customer", "client", "supplier", "vendor", "carrier", "make"},
 }
 _ENTITY_PARTS = (
-    *("店", "支社", "拠点", "工場", "地域", "地区", "都道府県", "エリア", "装置", "設備", "センサ", "部門", "倉庫"),
+    *(
+        "店",
+        "店舗",
+        "支社",
+        "拠点",
+        "工場",
+        "地域",
+        "地区",
+        "都道府県",
+        "エリア",
+        "装置",
+        "設備",
+        "センサ",
+        "部門",
+        "倉庫",
+    ),
     *("ライン", "事業所", "市区町村", "路線", "駅", "空港", "国"),
 )
 _KIND_PARTS = ("カテゴリ", "商品", "製品", "品目", "種別", "区分", "種類", "機種", "ブランド", "業態", "分類")
@@ -62,6 +77,7 @@ _KIND_PARTS = ("カテゴリ", "商品", "製品", "品目", "種別", "区分",
 _TIMES = {"date", "time", "timestamp", "datetime", "day", "ts", "at", "when", "period"}
 _TIME_PARTS = ("日付", "日時", "時刻", "年月日", "日")
 _CALENDAR = {"year", "month", "day", "hour", "minute", "second", "week", "weekday", "dayofweek", "dow", "quarter"}
+_CALENDAR_STARTS = {"year", "yr", "month", "mo", "weekday", "quarter", "hour"}
 _CALENDAR_ENDS = ("年", "月", "曜日", "週", "時間帯", "年度", "四半期")
 _PLACES = {"lat", "latitude", "lon", "lng", "longitude", "zip", "postcode", "zipcode", "phone", "seed", "fold"}
 
@@ -145,4 +161,5 @@ def like_time(name: str) -> float:
 
 def like_calendar(name: str) -> bool:
     """Tell whether a name is that of a part of a date, such as month, day_of_week or 曜日."""
-    return bool(words(name)) and (words(name)[-1] in _CALENDAR or name.endswith(_CALENDAR_ENDS))
+    parts = words(name)
+    return bool(parts) and (parts[-1] in _CALENDAR or parts[0] in _CALENDAR_STARTS or name.endswith(_CALENDAR_ENDS))

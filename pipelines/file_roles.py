@@ -67,7 +67,7 @@ def _waits(file: File, train: Sequence[File], label: str | None) -> bool:
 
 def _is_measure(column: Column) -> bool:
     """Tell whether a column holds numbers that tell no rows apart, as a label does."""
-    is_id = column_names.like_id(column.name) >= 1 or (column.is_whole and column.spread > 0.9 * column.rows > 20)
+    is_id = column_names.like_id(column.name) >= 1 or column.is_serial
     return column.kind == survey.NUMBER and not is_id
 
 
@@ -105,14 +105,14 @@ def globs(keys: Sequence[str], every: Iterable[str], role: str) -> tuple[str, ..
 def _patterns(keys: Sequence[str], role: str) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     folders = {key.rpartition("/")[0] for key in keys}
-    word = re.match(r"[^\W\d_]+", _shared(names))
-    prefix, suffix = word[0] if word else "", _shared([name[::-1] for name in names])[::-1]
+    stems, suffixes = [name.rpartition(".")[0] for name in names], {name.rpartition(".")[2] for name in names}
+    prefix = re.sub(r"[\W\d_]+$", "", _shared(stems))
     found = [f"{role}*", f"{role}*.csv", f"{role}*.parquet"]
-    if prefix and len(prefix) > 1:
-        found += [f"{literal(prefix)}*", f"{literal(prefix)}*{suffix}" if suffix.startswith(".") else f"{prefix}*"]
+    if len(prefix) > 1:
+        found += [f"{literal(prefix)}*", *(f"{literal(prefix)}*.{suffix}" for suffix in suffixes if len(suffixes) == 1)]
     if len(folders) == 1 and (folder := folders.pop()):
         found += [f"{literal(folder)}/*"]
-    tail = re.search(r"[^\W\d_]+\.\w+$", suffix)
+    tail = re.search(r"[^\W\d_]+\.\w+$", _shared([name[::-1] for name in names])[::-1])
     found += [f"*{literal(tail[0])}"] if tail and len(keys) > 1 else []
     return found
 

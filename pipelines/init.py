@@ -196,6 +196,7 @@ def _as_text(arguments: argparse.Namespace, found: Draft, plan: Plan) -> str:
     table = planning.table(plan)
     hidden = len(plan.lines) - MOST_LINES
     rest = [f"... and {hidden:,} more; see all with --plan in place of a run"] if hidden > 0 else []
+    first = "" if found.roles.predict else "add files to predict, "
     notes = [f"note: {note}" for note in found.proposal.notes]
     lines = [
         *textgrid.lines(draft.explain(found)),
@@ -207,7 +208,7 @@ def _as_text(arguments: argparse.Namespace, found: Draft, plan: Plan) -> str:
         "",
         planning.shape(plan),
         "",
-        f"wrote {arguments.folder / CONFIG}; look at it, then run, then fetch report and predictions:",
+        f"wrote {arguments.folder / CONFIG}; look at it, {first}then run, then fetch report and predictions:",
         *(f"  {command}" for command in _next(arguments)),
     ]
     return "\n".join(lines) + "\n"

@@ -169,8 +169,10 @@ def _score_label(data: Data, column: Column) -> float:
     is_last = column.name == list(data.train)[-1]
     many = column.distinct > min(20, 0.05 * column.rows + 2)
     empties = 0.2 if not data.has_predict and not column.is_full else 0.0
-    unique = -0.6 if column.is_whole and column.is_full and column.spread > 0.9 * column.rows > 30 else 0.0
-    return name + 0.25 * is_last + 0.2 * many + empties + unique
+    serial = -0.6 if column.is_serial and column.is_full else 0.0
+    years = column.is_whole and column.low is not None and column.high is not None
+    calendar = -0.6 if years and (column.low or 0) >= 1900 and (column.high or 0) <= 2100 else 0.0
+    return name + 0.25 * is_last + 0.2 * many + empties + serial + calendar
 
 
 def _why_label(data: Data, column: Column, is_missing: bool) -> str:
@@ -226,7 +228,7 @@ def guess_id(data: Data, wanted: Wanted, counts: Counts) -> Choice:
         if wanted.id not in unique:
             raise DataError(f"--id {wanted.id}: {_say_repeated(counts.ids.get(wanted.id, {}))}; {_WAY_OUT_OF_ID}")
         return Choice(wanted.id, "as you said; different in every row", given=True)
-    able = [name for name in unique if _is_id(columns[name])]
+    able = [name for name in unique if _is_id(columns[name], data.train.get(name))]
     if not able:
         raise DataError(_no_id(counts))
     scored = sorted(((_score_id(columns[n]), -at, n) for at, n in enumerate(able)), reverse=True)
@@ -237,11 +239,15 @@ def guess_id(data: Data, wanted: Wanted, counts: Counts) -> Choice:
     return Choice(column, f"different in every row, {said}{lone}", close)
 
 
-def _is_id(column: Column) -> bool:
+def _is_id(column: Column, trained: Column | None) -> bool:
     """Tell whether different values are those of an id and not of a measure, which may differ by chance."""
-    serial = column.high is not None and column.low is not None and column.high - column.low < 2 * column.rows
     short = column.kind == survey.TEXT and column.longest <= 40
-    return bool(column_names.like_id(column.name)) or short or (serial and column.rows >= 20)
+    return (
+        bool(column_names.like_id(column.name))
+        or short
+        or column.is_serial
+        or (trained is not None and trained.is_serial)
+    )
 
 
 def _score_id(column: Column) -> float:
@@ -284,6 +290,8 @@ def guess_time(data: Data, wanted: Wanted) -> tuple[Choice, bool]:
     if not times:
         odd = [c.name for c in data.train.values() if c.has_other_dates and c.kind == survey.TEXT]
         said = f"; {_listed(odd)} holds dates, but not as 2026-01-31, and is read as text" if odd else ""
+        texts = [c.name for c in data.train.values() if c.times == c.filled > 0 and c.kind == survey.TEXT]
+        said += f"; {_listed(texts)} holds times that Parquet stores as text; store them as timestamps" if texts else ""
         return Choice(None, f"no column holds times{said}"), False
     scored = sorted(
         ((column_names.like_time(c.name), -n, c) for n, c in enumerate(times)), key=lambda e: e[:2], reverse=True

@@ -80,6 +80,12 @@ class Column:
         return bool(self.filled) and self.whole == self.filled
 
     @property
+    def is_serial(self) -> bool:
+        """Tell whether the cells are whole numbers that lie as close as those of rows counted through."""
+        close = self.low is not None and self.high is not None and self.high - self.low < 2 * self.rows
+        return self.is_whole and close and self.spread > 0.9 * self.rows >= 18
+
+    @property
     def is_full(self) -> bool:
         """Tell whether no cell is empty."""
         return self.filled == self.rows

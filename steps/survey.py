@@ -119,9 +119,15 @@ def _open(keys: Sequence[str], raw: Path, delimiter: str) -> tuple[list[RawFile]
         try:
             files += rawfile.open_files([key], raw, delimiter)
         except FileError as error:
-            problems += error.problems
+            problems += [_say_more(text) for text in error.problems]
     problems += [text for file in files if (text := _doubt_header(file))]
     return files, problems
+
+
+def _say_more(text: str) -> str:
+    """Return a problem with what to do where it is mostly pandas that wrote a column without a name."""
+    written = text.endswith("columns without a name at position 1")
+    return f"{text}; give it one, or, if it is an index of pandas, save with index=False" if written else text
 
 
 def _doubt_header(file: RawFile) -> str | None:

@@ -67,6 +67,7 @@ def test_files_to_predict_alone_are_not_enough_to_go_by() -> None:
         (["train.csv"], ["train.txt", "predict.csv"], ("train*.csv",)),
         (["sales2024.csv", "sales2025.csv"], ["new.csv"], ("sales*",)),
         (["a.csv", "b[1].csv"], ["c.csv"], ("a.csv", "b[[]1].csv")),
+        (["to_score.csv"], ["a.csv"], ("to_score*",)),
         (["x/1.csv", "x/2.csv"], ["y/1.csv"], ("x/*",)),
     ],
 )
