@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from pipelines import collection, inventory, local_executions, textgrid
+from pipelines import collection, inventory, local_executions, runs_page, textgrid
 from pipelines.collection import Collection
 from pipelines.disposal import dispose
 from pipelines.errors import SettingsError
 from pipelines.local.durable import lock_workspace
+from pipelines.local.workspace import Workspace
 
 KEEP = 10
 """Executions that stay unless --keep says otherwise."""
@@ -48,8 +50,16 @@ def collect(arguments: argparse.Namespace, ask: Ask = ask_terminal) -> int:
         agreed = bool(found.removals) and _is_agreed(arguments, ask)
         if agreed:
             dispose(found.removals, workspace.root)
+            _refresh_page(workspace)
     sys.stdout.write(as_json(found, removed=agreed) if arguments.json else _say_end(found, agreed))
     return 0
+
+
+def _refresh_page(workspace: Workspace) -> None:
+    """Take what is gone out of `runs.html`, where there is one; what is gone stays gone if it cannot be written."""
+    if (workspace.root / runs_page.PAGE_FILE).exists():
+        with contextlib.suppress(OSError):
+            runs_page.refresh(workspace)
 
 
 def _is_agreed(arguments: argparse.Namespace, ask: Ask) -> bool:

@@ -41,7 +41,7 @@ def find(root: Path, asked: Asked) -> str:
     """
     if asked.execution is not None:
         return asked.execution
-    newest = max((origin for origin in _origins(root)), key=lambda origin: origin.started, default=None)
+    newest = max((origin for origin in read_origins(root)), key=lambda origin: origin.started, default=None)
     if newest is None:
         raise ExecutionError(f"nothing has run in the workspace {root} yet; leave {asked.action} out to start")
     return newest.execution
@@ -65,7 +65,7 @@ def read(root: Path, execution: str) -> tuple[Origin, Definition]:
 def show_list(arguments: argparse.Namespace) -> int:
     """List the executions of the workspace, the newest first."""
     workspace = open_workspace(arguments.workspace)
-    origins = sorted(_origins(workspace.root), key=lambda origin: origin.started, reverse=True)
+    origins = sorted(read_origins(workspace.root), key=lambda origin: origin.started, reverse=True)
     lines = [line for origin in origins for line in _lines(workspace, origin)]
     sys.stdout.write(executions_table.render_list(lines, as_json=arguments.json))
     return 0
@@ -121,7 +121,7 @@ def step_seconds(root: Path, pipeline: str) -> dict[str, float]:
 
 def steps_taken(root: Path, pipeline: str) -> dict[str, Taken]:
     """Return what the Processing steps of a pipeline took when they last ran in the workspace, by name."""
-    origins = sorted((o for o in _origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
+    origins = sorted((o for o in read_origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
     found: dict[str, Taken] = {}
     for origin in reversed(origins[-_RECENT:]):
         try:
@@ -139,7 +139,8 @@ def _ran(record: StepRecord) -> bool:
     return record.type == PROCESSING and record.status == SUCCEEDED and not record.cached
 
 
-def _origins(root: Path) -> Iterator[Origin]:
+def read_origins(root: Path) -> Iterator[Origin]:
+    """Yield what each execution of a workspace was started from, in no order."""
     for path in (root / FOLDER).glob(f"*/{REQUEST_FILE}"):
         try:
             yield Origin.read(path.parent)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import local_executions, parameters, refresh, results, shards, surroundings
+from pipelines import local_executions, parameters, refresh, results, runs_page, shards, surroundings
 from pipelines.bundles import Bundle
 from pipelines.catalog import Catalog
 from pipelines.errors import ExecutionError, RegistryError
@@ -128,7 +128,9 @@ class LocalRefit:
         execution = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         origin = source.origin.again(execution, now.isoformat(timespec="seconds"), values, results.threshold_of(values))
         selected = select(definition, step, source.outcome)
-        origin = replace(origin, source=source.origin.execution, selected=tuple(sorted(selected)))
+        origin = replace(
+            origin, source=source.origin.execution, selected=tuple(sorted(selected)), cause="registry refresh"
+        )
         request = Request(
             execution,
             definition,
@@ -147,9 +149,10 @@ class LocalRefit:
         write_atomically(folder / REQUEST_FILE, origin.to_json(), scratch)
         with (
             open_progress(request.definition, origin.execution) as progress,
+            runs_page.keep(self.workspace, origin, request.definition, progress) as page,
             surroundings.open_world(self.workspace, origin.pipeline, progress, self.hint) as world,
         ):
-            return execute(request, world, progress.watch)
+            return execute(request, world, page.watch)
 
     def _refitted(self, wanted: Wanted, definition: Definition, outcome: Outcome, step: str) -> Refitted:
         if outcome.failed:

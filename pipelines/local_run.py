@@ -24,6 +24,7 @@ from pipelines import (
     models,
     parameters,
     results,
+    runs_page,
     selection,
     settings,
     step_run,
@@ -46,6 +47,7 @@ from pipelines.progress import Progress, open_progress
 from pipelines.rawdata import RawData, read_raw
 from pipelines.recall import Recall
 from pipelines.results import Result
+from pipelines.runs_page import Recorder
 from pipelines.settings import Settings
 from pipelines.usage import Asked
 from steps import contract
@@ -131,6 +133,7 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, raw.manifests)
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
+    origin = replace(origin, cause=f"--rerun {source.execution}")
     more = {"use_cache": not arguments.no_cache, "parallelism": config.parallelism, "objects": objects}
     return _show(arguments, _carry_out(arguments, origin, _request(origin, definition, **more), workspace))
 
@@ -151,7 +154,8 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, {})
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
-    origin = replace(origin, source=source.execution, selected=tuple(sorted(selected)))
+    cause = f"--from {arguments.from_step} --of {source.execution}"
+    origin = replace(origin, source=source.execution, selected=tuple(sorted(selected)), cause=cause)
     more = {"use_cache": False, "parallelism": config.parallelism, "objects": objects}
     return _show(arguments, _carry_out(arguments, origin, _request(origin, definition, **more), workspace))
 
@@ -304,6 +308,7 @@ def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, found
         started=_now(),
         parameters=dict(found),
         threshold=results.threshold_of(found),
+        cause=getattr(arguments, "cause", ""),
     )
 
 
@@ -333,9 +338,10 @@ def _carry_out(
     request = replace(request, taken=local_executions.steps_taken(workspace.root, origin.pipeline))
     with (
         display(request.definition, origin.execution) as progress,
+        runs_page.keep(workspace, origin, request.definition, progress) as page,
         surroundings.open_world(workspace, origin.pipeline, progress, hint, arguments.launcher) as world,
     ):
-        outcome = _execute(request, world, progress, hint)
+        outcome = _execute(request, world, page, progress, hint)
         if outcome.status == "Failed":
             failure.mail_failure(world, request.definition, origin, outcome, hint)
     return results.collect(workspace, origin, outcome, hint)
@@ -355,9 +361,9 @@ def _write_down(origin: Origin, request: Request, workspace: Workspace) -> None:
     write_atomically(folder / REQUEST_FILE, origin.to_json(), workspace.scratch)
 
 
-def _execute(request: Request, world: World, progress: Progress, hint: str) -> Outcome:
+def _execute(request: Request, world: World, page: Recorder, progress: Progress, hint: str) -> Outcome:
     try:
-        return execute(request, world, progress.watch)
+        return execute(request, world, page.watch)
     except KeyboardInterrupt:
         progress.say(f"stopped; go on with: {results.retry_command(request.execution_id, hint)}")
         raise

@@ -19,6 +19,7 @@ class Origin:
     """What an execution was started from; kept beside its event log.
 
     One that was to run a part of the pipeline only has the `selected` steps and the `source` of all others.
+    `cause` says what started it where that was no plain command.
     """
 
     execution: str
@@ -32,6 +33,7 @@ class Origin:
     threshold: float | None
     source: str | None = None
     selected: Sequence[str] | None = None
+    cause: str = ""
 
     def to_json(self) -> str:
         """Return the content of the execution's `request.json`."""
@@ -44,7 +46,15 @@ class Origin:
             found = cls(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
-        texts = (found.execution, found.pipeline, found.bucket, found.config, found.raw, found.environment or "")
+        texts = (
+            found.execution,
+            found.pipeline,
+            found.bucket,
+            found.config,
+            found.raw,
+            found.cause,
+            found.environment or "",
+        )
         if not all(isinstance(text, str) for text in texts) or not isinstance(found.parameters, dict):
             raise TypeError("values of other types")
         datetime.fromisoformat(found.started)
@@ -60,4 +70,5 @@ class Origin:
             threshold=threshold,
             source=None,
             selected=None,
+            cause="",
         )

@@ -73,7 +73,9 @@ class LocalExecutions:
 
     def start(self, entry: Entry) -> Result:
         """Start an execution with the configuration as it is now; the marker's folder is the raw folder."""
-        given = argparse.Namespace(**{**vars(self.arguments), "raw": str(self.root / parent(entry.path))})
+        given = argparse.Namespace(
+            **{**vars(self.arguments), "raw": str(self.root / parent(entry.path)), "cause": f"marker {entry.path}"}
+        )
         return local_run.start_execution(
             given,
             entry.execution,

@@ -1,0 +1,229 @@
+"""`runs.html`: what it tells of executions, that it follows one that runs, and that no text of them is ever code."""
+
+from __future__ import annotations
+
+import html
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_outcomes import definition, origin, ping, published
+
+from pipelines import runs_page
+from pipelines.local.history import History, lock_execution
+from pipelines.local.record import StepEvent, StepRecord
+from pipelines.local.workspace import Workspace
+from pipelines.origin import Origin
+
+HOSTILE = "</script><script>alert(1)</script>\u2028 \"'\\"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+TWO_STEPS = definition(ping("First"), ping("Second", DependsOn=["First"]))
+MODEL = {"served_by": "fresh", "accepted": True, "reasons": []}
+SUMMARY = {"status": "Succeeded", "models": {"a": MODEL, "b": {**MODEL, "accepted": False}}}
+
+
+class Told:
+    """A display that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.events: list[StepEvent] = []
+
+    def watch(self, event: StepEvent) -> None:
+        self.events.append(event)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def write_down(root: Path, name: str, **facts: Any) -> Origin:
+    """Write what an execution is started from."""
+    folder, made = root / "executions" / name, origin(**{"execution": name, **facts})
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "request.json").write_text(made.to_json())
+    (folder / "definition.json").write_text(TWO_STEPS.text)
+    return made
+
+
+def add(root: Path, name: str, status: str = "Succeeded", reason: str = "", **facts: Any) -> None:
+    """Add an execution whose first step came to this status; a Started one has no end."""
+    write_down(root, name, **facts)
+    log = History(root / "executions" / name)
+    log.add_execution("Started", 100.0)
+    record = StepRecord("First", "Lambda", "Failed" if status == "Failed" else "Succeeded", reason=reason)
+    log.add_step(StepEvent("First", "Lambda", record.status, 101.0), record)
+    if status != "Started":
+        log.add_execution(status, 102.0)
+    log.close()
+
+
+def read(path: Path) -> Any:
+    """Return what a data script hands to the page."""
+    text = path.read_text(encoding="ascii")
+    assert text.startswith("runsPage(")
+    assert "<" not in text
+    return json.loads(json.loads(text.removeprefix("runsPage(").rstrip().removesuffix(");")))
+
+
+def index(root: Path) -> dict[str, Any]:
+    return {line["id"]: line for line in read(root / "runs-index.js")["runs"]}
+
+
+def statuses(root: Path, name: str) -> dict[str, str]:
+    return {step[0]: step[3] for step in read(root / "executions" / name / "run.js")["steps"]}
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_newest_execution_comes_first_with_its_state_time_and_cause(tmp_path: Path) -> None:
+    add(tmp_path, "e1", started="2026-01-01T00:00:00+00:00")
+    add(tmp_path, "e2", "Failed", "no rows", started="2026-01-02T00:00:00+00:00", cause="marker a/b.run")
+
+    runs_page.refresh(Workspace(tmp_path))
+
+    assert list(index(tmp_path)) == ["e2", "e1"]
+    line = index(tmp_path)["e2"]
+    assert (line["status"], line["seconds"], line["cause"], line["error"]) == (
+        *("Failed", 2.0, "marker a/b.run"),
+        "First: no rows",
+    )
+    assert "--retry e2" in line["next"]
+    assert index(tmp_path)["e1"]["cause"] == "command line"
+    assert statuses(tmp_path, "e2") == {"First": "Failed", "Second": "Not run"}
+
+
+def test_an_execution_that_published_links_to_report_and_predictions_by_relative_paths(tmp_path: Path) -> None:
+    write_down(tmp_path, "e1")
+    log = History(tmp_path / "executions/e1")
+    log.add_execution("Started", 100.0)
+    for record in published(tmp_path, SUMMARY, None).steps.values():
+        log.add_step(StepEvent(record.name, record.type, record.status, 101.0), record)
+    log.add_execution("Succeeded", 102.0)
+    log.close()
+
+    runs_page.refresh(Workspace(tmp_path))
+
+    line = index(tmp_path)["e1"]
+    assert (line["report"], line["predictions"]) == ("s3/b/out/report.html", "s3/b/out/predictions")
+    assert (line["passed"], line["rejected"]) == (1, 1)
+
+
+def test_an_execution_that_was_killed_is_stopped_and_one_that_runs_executes(tmp_path: Path) -> None:
+    add(tmp_path, "killed", "Started")
+    add(tmp_path, "running", "Started")
+
+    with lock_execution(tmp_path / "executions/running"):
+        runs_page.refresh(Workspace(tmp_path))
+
+    assert {name: line["status"] for name, line in index(tmp_path).items()} == {
+        **{"killed": "Stopped", "running": "Executing"}
+    }
+    assert "--retry killed" in index(tmp_path)["killed"]["next"]
+
+
+def test_no_text_can_end_the_script_or_the_string_in_which_it_stands(tmp_path: Path) -> None:
+    """`read` finds no `<` and nothing but ASCII in the files."""
+    add(tmp_path, "e1", "Failed", HOSTILE, pipeline=HOSTILE, raw=HOSTILE, cause=HOSTILE)
+
+    runs_page.refresh(Workspace(tmp_path))
+
+    line = index(tmp_path)["e1"]
+    assert (line["pipeline"], line["raw"], line["cause"]) == (HOSTILE, HOSTILE, HOSTILE)
+    assert read(tmp_path / "executions/e1/run.js")["steps"][0][6] == HOSTILE
+    assert HOSTILE not in (tmp_path / "runs.html").read_text(encoding="utf-8")
+
+
+def test_what_ended_is_not_read_again_until_its_log_changes(tmp_path: Path) -> None:
+    add(tmp_path, "e1")
+    runs_page.refresh(Workspace(tmp_path))
+    (tmp_path / "executions/e1/run.js").unlink()
+
+    runs_page.refresh(Workspace(tmp_path))
+    assert not (tmp_path / "executions/e1/run.js").exists()
+
+    add(tmp_path, "e1", "Failed")
+    runs_page.refresh(Workspace(tmp_path))
+    assert index(tmp_path)["e1"]["status"] == "Failed"
+    assert statuses(tmp_path, "e1")["First"] == "Failed"
+
+
+def test_a_damaged_index_is_made_anew_and_damaged_executions_are_passed_over(tmp_path: Path) -> None:
+    add(tmp_path, "e1")
+    write_down(tmp_path, "never-began")
+    add(tmp_path, "damaged")
+    (tmp_path / "executions/damaged/events.jsonl").write_text("{\n{\n")
+    (tmp_path / "runs-index.js").write_text('runsPage("{')
+    runs_page.refresh(Workspace(tmp_path))
+
+    assert list(index(tmp_path)) == ["e1"]
+
+
+def test_a_running_execution_is_followed_step_by_step_to_its_end(tmp_path: Path) -> None:
+    made, told = write_down(tmp_path, "e1"), Told()
+    run = tmp_path / "executions/e1/run.js"
+
+    with runs_page.keep(Workspace(tmp_path), made, TWO_STEPS, told, pause=0.01) as page:
+        wait_for(run.exists)
+        assert index(tmp_path)["e1"]["status"] == "Waiting"
+        page.watch(StepEvent("First", "Lambda", "Executing", 100.0))
+        wait_for(lambda: statuses(tmp_path, "e1")["First"] == "Executing")
+        assert index(tmp_path)["e1"]["status"] == "Executing"
+        page.watch(StepEvent("First", "Lambda", "Succeeded", 101.0))
+        wait_for(lambda: statuses(tmp_path, "e1") == {"First": "Succeeded", "Second": "Waiting"})
+        add(tmp_path, "e1")
+
+    assert index(tmp_path)["e1"]["status"] == "Succeeded"
+    assert statuses(tmp_path, "e1")["Second"] == "Not run"
+    assert [event.status for event in told.events] == ["Executing", "Succeeded"]
+    assert told.lines == []
+
+
+def test_a_step_that_was_kept_shows_when_it_ran(tmp_path: Path) -> None:
+    add(tmp_path, "e0")
+    made, run = write_down(tmp_path, "e1", source="e0"), tmp_path / "executions/e1/run.js"
+
+    with runs_page.keep(Workspace(tmp_path), made, TWO_STEPS, Told(), pause=0.01) as page:
+        page.watch(StepEvent("First", "Lambda", "Succeeded", 900.0, message="kept"))
+        wait_for(lambda: run.exists() and statuses(tmp_path, "e1")["First"] == "Succeeded")
+        assert read(run)["steps"][0][4:6] == [None, 0.0]
+
+
+def test_a_page_that_cannot_be_written_fails_no_run_and_is_told_once(tmp_path: Path) -> None:
+    made, told = write_down(tmp_path, "e1"), Told()
+    (tmp_path / "runs-index.js").mkdir()
+
+    with runs_page.keep(Workspace(tmp_path), made, TWO_STEPS, told, pause=0.01) as page:
+        page.watch(StepEvent("First", "Lambda", "Succeeded", 101.0))
+
+    assert len(told.lines) == 1
+    assert told.lines[0].startswith("runs.html is not kept up to date (IsADirectoryError")
+    assert len(told.events) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_in_a_browser_the_page_reads_its_data_from_the_disk_and_shows_texts_as_texts(tmp_path: Path) -> None:
+    root = tmp_path / "ws"
+    add(root, "e1", "Failed", HOSTILE, pipeline=HOSTILE, started="2026-01-01T00:00:00+00:00")
+    runs_page.refresh(Workspace(root))
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += f" --disable-component-update --disable-sync --user-data-dir={tmp_path / 'profile'}"
+    flags += " --virtual-time-budget=4000 --dump-dom"
+    command = [str(CHROMIUM), *flags.split(), (root / "runs.html").as_uri() + "#e1"]
+    dumped = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    shown = html.unescape(dumped.split("<main>")[1].split("</main>")[0])
+    assert shown.count(HOSTILE) == 3  # the pipeline's name, the error and the step's reason
+    assert "<script>alert" not in dumped
+    assert "1 of 1" in shown
+    assert "0 of 2 steps done" in shown
