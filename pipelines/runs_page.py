@@ -139,7 +139,7 @@ class Recorder:
     ) -> None:
         self._workspace, self._origin, self._definition, self._progress = workspace, origin, definition, progress
         self._pause, self._events = pause, list[StepEvent]()
-        self._stop, self._said = threading.Event(), False
+        self._stop, self._said, self._shown = threading.Event(), False, False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -149,10 +149,11 @@ class Recorder:
         self._progress.watch(event)
 
     def close(self) -> None:
-        """Write how the execution ended."""
+        """Write how the execution ended; nothing of one that was refused before anything happened."""
         self._stop.set()
         self._thread.join()
-        self._guard(lambda: refresh(self._workspace))
+        if self._events or self._shown:
+            self._guard(lambda: refresh(self._workspace))
 
     def _work(self) -> None:
         self._guard(self._follow)
@@ -167,6 +168,9 @@ class Recorder:
 
     def _follow(self) -> None:
         """Write until the execution ends: the index when it begins to wait and to run, the steps as they go on."""
+        if self._stop.wait(self._pause):
+            return
+        self._shown = True
         began = runs_data.waiting(self._origin)
         refresh(self._workspace, began)
         outlines = runs_data.outline(self._definition)

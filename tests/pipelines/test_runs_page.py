@@ -210,6 +210,15 @@ def test_a_page_that_cannot_be_written_fails_no_run_and_is_told_once(tmp_path: P
     assert len(told.events) == 1
 
 
+def test_an_execution_that_is_refused_at_once_leaves_no_page(tmp_path: Path) -> None:
+    made = write_down(tmp_path, "e1")
+
+    with runs_page.keep(Workspace(tmp_path), made, TWO_STEPS, Told()):
+        pass
+
+    assert not (tmp_path / "runs.html").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_in_a_browser_the_page_reads_its_data_from_the_disk_and_shows_texts_as_texts(tmp_path: Path) -> None:
