@@ -96,9 +96,7 @@ def _notes(facts: Facts, data: Data, label: Choice) -> list[str]:
     column = data.train.get(label.column or "")
     empty = column.rows - column.filled if column else 0
     if not data.has_predict:
-        rows = (
-            f"; {empty:,} rows have no {label.column!r}: if these are to be predicted, move them there" if empty else ""
-        )
+        rows = f"; {empty:,} rows have no {label.column!r}: if these are to be predicted, add --split" if empty else ""
         notes.append(
             "there are no files to predict yet: put some beside the others as predict*.csv, with the same columns but "
             f"the label{rows}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.draft import Draft
     from pipelines.models import Census
     from pipelines.plan import Plan
+    from pipelines.proposal import Wanted
     from pipelines.settings import Settings
 
 CONFIG = "pipeline-config.yml"
@@ -47,6 +48,11 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--segment", metavar="COLUMN", help="one model per value of this column, in place of the guess")
     line.add_argument("--time", metavar="COLUMN", help="the time column, in place of the guess")
     line.add_argument("--name", metavar="NAME", help="the pipeline's name (default: the folder's)")
+    line.add_argument(
+        "--split",
+        action="store_true",
+        help="where files hold both: write rows with a label and rows without into files of their own, in FOLDER/raw/",
+    )
     line.add_argument("--force", action="store_true", help="overwrite a config that is there")
     line.add_argument("--json", action="store_true", help="print proposal and plan as one JSON object")
     return line
@@ -74,8 +80,10 @@ def _run(arguments: argparse.Namespace) -> None:
     _check_place(arguments, path)
     wanted = Wanted(arguments.label, arguments.id, arguments.segment, arguments.time)
     found = draft.propose(survey.look(raw), wanted, lambda question: survey.count(question, raw))
+    if arguments.split:
+        raw, found = _split(arguments, found, wanted)
     name = arguments.name or draft.name_pipeline(arguments.folder.resolve().name, raw.resolve().name)
-    text = draft.text(found, name, arguments.raw)
+    text = draft.text(found, name, str(raw) if arguments.split else arguments.raw)
     settings = _validated(text, path)
     plan, warnings = _plan(settings, raw, found)
     _write(path, text)
@@ -98,6 +106,25 @@ def _check_place(arguments: argparse.Namespace, path: Path) -> None:
         problems.append(f"--from {arguments.raw}: no such folder; give the folder with the raw files")
     if problems:
         raise SettingsError(*problems)
+
+
+def _split(arguments: argparse.Namespace, found: Draft, wanted: Wanted) -> tuple[Path, Draft]:
+    """Return a folder with the rows to train on and to predict in files of their own, and what is proposed for it."""
+    from dataclasses import replace
+
+    from pipelines import draft, survey
+    from pipelines.errors import DataError
+
+    label, keys, folder = str(found.proposal.label.column), found.roles.keys("train"), arguments.folder / "raw"
+    columns = [file.column(label) for file in found.roles.train]
+    if found.roles.predict or not any(column and column.filled < column.rows for column in columns):
+        why = "there are files to predict already" if found.roles.predict else f"every row has a {label!r}"
+        raise DataError(f"--split: {why}; leave it out")
+    if folder.exists() and not arguments.force:
+        raise DataError(f"--split: {folder} is there already; look at it, or overwrite its files with --force")
+    survey.part(Path(arguments.raw), keys, label, found.delimiter, folder)
+    again = replace(wanted, label=label)
+    return folder, draft.propose(survey.look(folder), again, lambda question: survey.count(question, folder))
 
 
 def _validated(text: str, path: Path) -> Settings:

@@ -189,6 +189,15 @@ def count(question: Question, raw: Path) -> Counts:
     return read_counts(_ask(make_request(question), raw))
 
 
+def part(raw: Path, keys: Sequence[str], label: str, delimiter: str, folder: Path) -> None:
+    """Write rows with a label and rows without into files of their own, in another folder.
+
+    Raises:
+        DataError: the files cannot be read.
+    """
+    _ask({"part": list(keys), "label": label, "delimiter": delimiter, "to": str(folder.resolve())}, raw)
+
+
 def make_request(question: Question) -> dict[str, Any]:
     """Return the question in the form that `steps.survey` reads."""
     return {

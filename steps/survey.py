@@ -1,8 +1,9 @@
 """Look at raw files of which nothing is known yet: `python -m steps.survey --request FILE --raw FOLDER`.
 
 Run by `pipelines.init`. A request without `roles` asks what each column of each file holds; one with `roles` asks what
-must be counted over all files of a role: whether ids are unique, and the rows of each value of a column. Prints one
-JSON object. DuckDB reads the files out of core: memory does not grow with them.
+must be counted over all files of a role: whether ids are unique, and the rows of each value of a column; one with
+`part` has files parted that hold both roles. Prints one JSON object. DuckDB reads the files out of core: memory does
+not grow with them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from steps import cells, contract, job, problem, rawfile, schema, tables
+from steps import cells, contract, job, parting, problem, rawfile, schema, tables
 from steps.job import StepError
 from steps.problem import FileError
 from steps.rawfile import RawFile
@@ -46,12 +47,20 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     request = job.read_json(arguments.request)
     try:
-        found = count(request, arguments.raw) if request.get("roles") else survey(arguments.raw)
+        found = answer(request, arguments.raw)
     except StepError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(contract.to_json(found))
     return 0
+
+
+def answer(request: Mapping[str, Any], raw: Path) -> dict[str, Any]:
+    """Return what a request asks for; see `survey`, `count` and `parting.part`."""
+    if request.get("part"):
+        files = rawfile.open_files(request["part"], raw, request["delimiter"])
+        return {"files": parting.part(files, request["label"], request["delimiter"], Path(request["to"]))}
+    return count(request, raw) if request.get("roles") else survey(raw)
 
 
 def survey(raw: Path) -> dict[str, Any]:

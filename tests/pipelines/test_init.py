@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from raw_folder import shops, without, write_csv
 
+from pipelines import settings
 from pipelines.init import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,3 +89,29 @@ def test_help_is_shown_without_loading_what_reads_data_or_compiles() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_single_file_with_both_is_split_where_somebody_asks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = shops(200)
+    prices = ["" if n % 10 < 2 else value for n, value in enumerate(rows["price"])]
+    write_csv(tmp_path / "data" / "houses.csv", {**rows, "price": prices})
+
+    assert run(tmp_path / "one", "--from", tmp_path / "data") == 0
+    assert "40 rows have no 'price': if these are to be predicted, add --split" in capsys.readouterr().out
+    assert run(tmp_path / "two", "--from", tmp_path / "data", "--split", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(line["segment"], line["train_rows"], line["predict_rows"]) for line in found["plan"]["lines"]] == [
+        ("north", 80, 20),
+        ("south", 80, 20),
+    ]
+    assert settings.load(tmp_path / "two" / "pipeline-config.yml").data.raw == str(tmp_path / "two" / "raw")
+
+
+def test_a_split_where_there_is_nothing_to_split_is_refused(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "shop", "--from", raw, "--split") == 2
+    assert "--split: there are files to predict already; leave it out" in capsys.readouterr().err

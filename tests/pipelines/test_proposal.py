@@ -104,7 +104,7 @@ def test_a_single_file_with_both_names_the_rows_without_a_label(raw: Path) -> No
         raw / "train.csv", {**rows, "price": ["" if n % 10 == 0 else value for n, value in enumerate(rows["price"])]}
     )
 
-    assert "20 rows have no 'price'" in propose(raw).proposal.notes[0]
+    assert "20 rows have no 'price': if these are to be predicted, add --split" in propose(raw).proposal.notes[0]
 
 
 def test_ids_of_text_with_zeros_stay_what_they_are(raw: Path) -> None:
