@@ -50,13 +50,13 @@ def collect(arguments: argparse.Namespace, ask: Ask = ask_terminal) -> int:
         agreed = bool(found.removals) and _is_agreed(arguments, ask)
         if agreed:
             dispose(found.removals, workspace.root)
-            _refresh_page(workspace)
+        _refresh_page(workspace)
     sys.stdout.write(as_json(found, removed=agreed) if arguments.json else _say_end(found, agreed))
     return 0
 
 
 def _refresh_page(workspace: Workspace) -> None:
-    """Take what is gone out of `runs.html`, where there is one; what is gone stays gone if it cannot be written."""
+    """Bring `runs.html` up to date, where there is one: what is gone, and what was killed; no matter if that fails."""
     if (workspace.root / runs_page.PAGE_FILE).exists():
         with contextlib.suppress(OSError):
             runs_page.refresh(workspace)
