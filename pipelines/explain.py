@@ -64,7 +64,7 @@ def _say(step: str, change: Change) -> str:
 def _say_input(step: str, change: Change) -> str:
     noun = noun_of(step, change.name)
     if change.name == contract.IN_SETTINGS:
-        shown: Sequence[str] = [_setting(key) for key in change.keys]
+        shown: Sequence[str] = [setting_key(key) for key in change.keys]
     else:
         shown = change.details if change.name in _WITH_FILES else ()
     return f"{noun} changed: {_list(shown)}" if shown else f"{noun} changed"
@@ -77,7 +77,7 @@ def noun_of(step: str, name: str) -> str:
     return _NOUNS.get(name, f"input {name!r}")
 
 
-def _setting(key: str) -> str:
+def setting_key(key: str) -> str:
     """Return a key as the config has it: a step's slice holds what is set for one model below `models`."""
     return re.sub(r"^models\.[^(]*?\.training\.", "training.", key)
 

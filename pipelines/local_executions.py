@@ -41,10 +41,16 @@ def find(root: Path, asked: Asked) -> str:
     """
     if asked.execution is not None:
         return asked.execution
-    newest = max((origin for origin in read_origins(root)), key=lambda origin: origin.started, default=None)
-    if newest is None:
+    found = newest(root)
+    if found is None:
         raise ExecutionError(f"nothing has run in the workspace {root} yet; leave {asked.action} out to start")
-    return newest.execution
+    return found
+
+
+def newest(root: Path) -> str | None:
+    """Return the ID of the newest execution of a workspace, or None where there is none."""
+    found = max(read_origins(root), key=lambda origin: origin.started, default=None)
+    return found.execution if found else None
 
 
 def read(root: Path, execution: str) -> tuple[Origin, Definition]:

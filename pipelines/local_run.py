@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import (
+    comparison,
     executable,
     failure,
     housekeeping,
@@ -376,5 +377,6 @@ _ON_EXECUTION: Mapping[str, Callable[[argparse.Namespace, Asked], int]] = {
     usage.STATUS: local_executions.show_status,
     usage.STOP: local_executions.stop,
     usage.FETCH: local_executions.fetch,
+    usage.COMPARE: comparison.show,
     usage.ONLY: step_run.run_step,
 }

@@ -59,8 +59,8 @@ class Result:
 def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = "") -> Result:
     """Return the result of an ended execution from its outcome, its summary and its verdicts."""
     folder = published(workspace, outcome)
-    summary = _read(folder / contract.SUMMARY_FILE) if folder else None
-    verdicts = _verdicts(workspace, outcome)
+    summary = read_json(folder / contract.SUMMARY_FILE) if folder else None
+    verdicts = verdicts_of(workspace, outcome)
     return Result(
         execution=origin.execution,
         status=_status(outcome, summary),
@@ -92,19 +92,26 @@ def published(workspace: Workspace, outcome: Outcome) -> Path | None:
     return None
 
 
-def _verdicts(workspace: Workspace, outcome: Outcome) -> Mapping[str, Any]:
+def verdicts_of(workspace: Workspace, outcome: Outcome) -> Mapping[str, Any]:
+    """Return what Judge wrote, empty where it has not run."""
     record = outcome.steps.get(contract.JUDGE)
     if not record or contract.OUT_VERDICTS not in record.results:
         return {}
-    return _read(workspace.path(str(record.results[contract.OUT_VERDICTS])))
+    found: Mapping[str, Any] = read_json(workspace.path(str(record.results[contract.OUT_VERDICTS])))
+    return found
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def read_json(path: Path, kind: type = dict) -> Any:
+    """Return the object (or what else `kind` says) in a JSON file of an execution.
+
+    Raises:
+        ExecutionError: the file is gone or holds something else.
+    """
     try:
-        found: Mapping[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, kind):
         raise ExecutionError(
             f"{path}: is gone or damaged; make it again in an execution of its own, with --from and --of"
         )

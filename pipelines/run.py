@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   python -m pipelines.run --local --from PostProcess --of ID        run again from a step of an earlier execution
   python -m pipelines.run --local --only Train-EWR --debug          run one step of the newest alone, with pdb
   python -m pipelines.run --local --config my.yml --watch inbox/    a run for every .run file dropped beside data
+  python -m pipelines.run --local --compare ID --last               what differs between ID and the newest
   python -m pipelines.run --local --gc --keep 5                     remove what no newer execution needs
 
 exit codes: 0 Succeeded, 3 Degraded (some segments skipped), 1 Failed, 2 bad usage, config or data"""
@@ -107,6 +108,12 @@ def _add_actions(line: argparse.ArgumentParser) -> None:
         "--fetch",
         "copy report, summary and predictions into a folder <pipeline>-<ID>; with --only STEP the inputs of a step of "
         "an execution on AWS into the workspace, where --local --only runs it",
+    )
+    what.add_argument(
+        "--compare",
+        nargs="+",
+        metavar="ID",
+        help="show what differs between two executions, or one and the newest with --last (--local)",
     )
     what.add_argument("--to", type=Path, metavar="DIR", help="where --fetch makes its folder (default: here)")
     what.add_argument(

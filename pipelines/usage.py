@@ -13,6 +13,7 @@ START, PLAN, VERSION, RETRY, FROM = "start", "--plan", "--print-version", "--ret
 RERUN, STATUS, LIST, STOP, FETCH, GC = "--rerun", "--status", "--list", "--stop", "--fetch", "--gc"
 ONLY, FETCH_INPUTS = "--only", "--fetch ID --only"
 WATCH = "--watch"
+COMPARE = "--compare"
 NEWEST = ""
 """Value of an option for an ID that was given without one."""
 
@@ -34,6 +35,7 @@ _LOCAL = {
     ONLY: ("--debug", "--code", "--launcher"),
     WATCH: ("--set", "--json", "--no-cache", "--follow", "--launcher", "--settle", "--once"),
     GC: ("--keep", "--yes", "--json"),
+    COMPARE: ("--json",),
 }
 _AWS = {
     START: ("--raw", "--set", "--json", "--follow"),
@@ -56,6 +58,7 @@ _ELSEWHERE = {
     ONLY: "runs a step on this machine; bring its inputs here with --fetch ID --only STEP, then add --local",
     FETCH_INPUTS: "brings a step's inputs from AWS; with --local they are here, run it with --only STEP --of ID",
     WATCH: "works on this machine only; add --local, or drop markers into the raw bucket, which deploying watches",
+    COMPARE: "works on this machine only; add --local",
     GC: "works on this machine only; add --local; on AWS retention_days in the config removes executions",
 }
 _NEWEST_UNLESS_NAMED = (STATUS, ONLY)
@@ -63,10 +66,11 @@ _NEWEST_UNLESS_NAMED = (STATUS, ONLY)
 
 @dataclass(frozen=True)
 class Asked:
-    """An action; `execution` is the one that it concerns, or None for the newest."""
+    """An action; `execution` is the one that it concerns, or None for the newest; `other` the second of two."""
 
     action: str
     execution: str | None = None
+    other: str | None = None
 
 
 def read(arguments: argparse.Namespace) -> Asked:
@@ -76,13 +80,15 @@ def read(arguments: argparse.Namespace) -> Asked:
         SettingsError: several actions, an ID that is missing or too much, or options that the action would ignore.
     """
     ids = _ids(arguments)
-    given = [*(flag for flag in (PLAN, VERSION, LIST, WATCH, GC) if _value(arguments, flag)), *ids]
+    given = [*(flag for flag in (PLAN, VERSION, LIST, WATCH, GC, COMPARE) if _value(arguments, flag)), *ids]
     if len(given) > 1:
         raise SettingsError(f"{' and '.join(given)}: give one of them only")
     action = given[0] if given else START
     problems = [*_about_execution(arguments, action, ids), *_about_options(arguments, action)]
     if problems:
         raise SettingsError(*problems)
+    if action == COMPARE:
+        return Asked(action, *arguments.compare)
     return Asked(action, ids.get(action) or None)
 
 
@@ -101,7 +107,10 @@ def _ids(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _about_execution(arguments: argparse.Namespace, action: str, ids: Mapping[str, str]) -> Iterator[str]:
-    if action not in ids:
+    if action == COMPARE:
+        if len(arguments.compare) + arguments.last != 2:
+            yield "--compare: give the IDs of two executions, or one and --last for the newest"
+    elif action not in ids:
         if arguments.last:
             yield "--last: stands in place of an ID, such as --retry --last; add what to do with it"
     elif ids[action] != NEWEST and arguments.last:
