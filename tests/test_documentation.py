@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import compile as compiling
-from pipelines import deploy, registry, run
+from pipelines import deploy, evaluate, registry, run
 from pipelines import init as beginning
 from pipelines.document_problems import legal_keys
 from pipelines.settings import Settings
@@ -29,14 +29,14 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning])
+@pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning, evaluate])
 def test_the_readme_names_every_option_of_every_command(module) -> None:
     missing = sorted(option for option in options(module.parser()) if f"{option}" not in README)
 
     assert missing == []
 
 
-@pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning])
+@pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning, evaluate])
 def test_every_option_has_a_help_text(module) -> None:
     assert [a.dest for a in module.parser()._actions if not a.help and a.option_strings] == []
 

@@ -34,6 +34,7 @@ def finish(
     models: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     code: Mapping[str, Mapping[str, str]] | None = None,
+    source: str = "fresh",
     started: str = "2026-01-01T00:00:00+00:00",
     **facts: Any,
 ) -> None:
@@ -43,7 +44,7 @@ def finish(
     folder = root / "s3/b/p/executions" / name
     found = models or {"A": model()}
     records = [_judge(folder, base, found), *_trained(folder, base, found)]
-    records += [_published(folder, base, rows, found)] if rows is not None else []
+    records += [_published(folder, base, rows, found, source)] if rows is not None else []
     addressed = [*_store(root, "settings", _texts(settings or {})), *_store(root, "code", code or {})]
     execution = root / "executions" / name
     execution.mkdir(parents=True)
@@ -75,14 +76,14 @@ def _trained(folder: Path, base: str, models: Mapping[str, Any]) -> list[StepRec
     return records
 
 
-def _published(folder: Path, base: str, rows: Sequence[Row], models: Mapping[str, Any]) -> StepRecord:
+def _published(folder: Path, base: str, rows: Sequence[Row], models: Mapping[str, Any], source: str) -> StepRecord:
     write(folder / "out" / contract.SUMMARY_FILE, {"status": "Succeeded", "models": dict(models)})
     (folder / "out/predictions").mkdir()
     columns = {
         "id": [row[0] for row in rows],
         "prediction": pa.array([row[1] for row in rows], pa.float64()),
         "model": [row[2] for row in rows],
-        "source": ["fresh" for _ in rows],
+        "source": [source for _ in rows],
     }
     pq.write_table(pa.table(columns), folder / "out/predictions/part-00000.parquet")
     return StepRecord("PostProcess", "Processing", "Succeeded", outputs={"predictions": f"{base}/out"})
