@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from pipelines.local import forkserver
 from pipelines.local.launch import ML_ROOT, Exit, ProcessLauncher, Task, build_environment, follow, map_path
+from pipelines.local.memory import PeakMemory
 
 SHORTEST = 3
 """Words of `python3 -m MODULE`."""
@@ -65,7 +66,9 @@ class ForkLauncher:
         """Fork for a task and wait for it; every process that it started has ended when this returns."""
         order = order_of(task, self._modules)
         fork = self._server(task, order["environment"]).fork(order) if order else None
-        return self._processes.run(task) if fork is None else follow(fork, task, self._grace)
+        if fork is None:
+            return self._processes.run(task)
+        return follow(fork, task, self._grace, PeakMemory(fork.pid, executed=False))
 
     def expect(self, command: Sequence[str], environment: Mapping[str, str], threads: int) -> None:
         """Start the server for a command that is to come."""

@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
     gc.enable()
     with socket.socket(fileno=os.dup(0)) as control:
         serve(control)
+    os._exit(0)  # to take down all that was imported takes long, and forks live until then
 
 
 def serve(control: socket.socket) -> None:
@@ -65,6 +66,9 @@ def serve(control: socket.socket) -> None:
                 break
             connection = socket.socket(fileno=handles[0])
             others = [control, connection, *(each for _, each in running.values())]
+            if _has_hung_up(connection):  # while this was importing: another engine may work in that folder by now
+                connection.close()
+                continue
             with suppress(OSError):  # no memory, or no more processes: hanging up tells
                 pid = _fork(json.loads(text), others, list(running))
                 connection.send(str(pid).encode())
@@ -72,8 +76,16 @@ def serve(control: socket.socket) -> None:
                 continue
             connection.close()
     for pid, _ in running.values():
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # it may not lead a group yet
+            with suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    """Tell whether whoever gave an order does not wait for it any more."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)  # POLLHUP is always told
+    return bool(poll.poll(0))
 
 
 def _tell_end(pid: int, connection: socket.socket) -> None:

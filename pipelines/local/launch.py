@@ -91,7 +91,8 @@ class ProcessLauncher:
 
     def run(self, task: Task) -> Exit:
         """Start the process and wait for it; every process that it started has ended when this returns."""
-        return follow(_Child(_start(task)), task, self.grace)
+        child = _Child(_start(task))
+        return follow(child, task, self.grace, PeakMemory(child.pid))
 
 
 class Running(Protocol):
@@ -123,18 +124,17 @@ class _Child:
         return self.process.returncode, usage.ru_maxrss
 
 
-def follow(running: Running, task: Task, grace: float) -> Exit:
+def follow(running: Running, task: Task, grace: float, peak: PeakMemory) -> Exit:
     """Wait for a task's process, ending it where it has to end; every process that it started has ended then."""
     try:
-        return _wait(running, task, grace)
+        return _wait(running, task, grace, peak)
     finally:
         _signal_group(running.pid, signal.SIGKILL)
         end_processes(task.root)
 
 
-def _wait(running: Running, task: Task, grace: float) -> Exit:
+def _wait(running: Running, task: Task, grace: float, peak: PeakMemory) -> Exit:
     began, asked, timed_out, pause = time.monotonic(), 0.0, False, 0.004
-    peak = PeakMemory(running.pid)
     while True:
         if (end := running.poll()) is not None:
             return Exit(end[0], peak.result(end[1]), timed_out, bool(asked) and not timed_out)

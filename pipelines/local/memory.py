@@ -20,12 +20,13 @@ class PeakMemory:
     """Watches one process.
 
     Linux starts a child's `ru_maxrss` at its parent's peak (the two share memory until exec), so a small child of a
-    big parent looks as big as the parent. Below that floor the samples of the child's own high-water mark count.
+    big parent looks as big as the parent. Below that floor the samples of the child's own high-water mark count. A
+    process that was forked and is no other program since has no floor (`executed=False`).
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, executed: bool = True) -> None:
         self._status = Path(f"/proc/{pid}/status")
-        self._floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        self._floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT if executed else 0
         self._seen = 0
 
     def sample(self) -> None:
