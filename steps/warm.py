@@ -271,6 +271,9 @@ def serve(control: socket.socket, fork: Fork | None = None) -> None:
             if not text:
                 break
             connection = socket.socket(fileno=handles[0])
+            if _has_hung_up(connection):  # while this was importing: a step of the same name may work there by now
+                connection.close()
+                continue
             try:
                 process = (fork or _fork)(json.loads(text), life, [control, connection, *running.values()])
                 running[process] = connection
@@ -280,6 +283,13 @@ def serve(control: socket.socket, fork: Fork | None = None) -> None:
         process.kill()
     for end in life:
         os.close(end)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    """Tell whether whoever gave an order does not wait for it any more."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)  # POLLHUP is always told
+    return bool(poll.poll(0))
 
 
 def _fork(order: Sequence[str], life: tuple[int, int], connections: Sequence[socket.socket]) -> BaseProcess:

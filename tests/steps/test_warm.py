@@ -191,6 +191,17 @@ with warm.Warm(()) as forks:
     assert ends(server.pid)
 
 
+def test_an_order_that_nobody_waits_for_any_more_is_not_carried_out() -> None:
+    forked: list[object] = []
+    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        with control, ours, end:
+            socket.send_fds(control, [b'["child"]'], [end.fileno()])
+        warm.serve(theirs, lambda *order: forked.append(order))
+    assert forked == []
+
+
 def test_a_fork_that_finds_no_memory_is_told_as_killed() -> None:
     def no_fork(*_: object) -> None:
         raise OSError
