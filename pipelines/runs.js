@@ -49,7 +49,7 @@
     if (node.className !== wanted) node.className = wanted;
   };
 
-  // What is known of an execution -------------------------------------------------------------------------
+  // What is known of an execution
 
   const GOING = ["Executing", "Waiting"];
   // The line of an execution: its own run.js is newer than the index while it runs and just after.
@@ -68,7 +68,7 @@
     return (line.status === "Interrupted" && run ? run.beat : now()) - line.since;
   };
 
-  // The list ------------------------------------------------------------------------------------------------
+  // The list
 
   const makeRun = (id) => {
     const open = element("button", { type: "button", class: "open", "aria-expanded": "false", "aria-controls": `panel-${id}` });
@@ -131,7 +131,7 @@
     if (!made.panel.hidden) drawPanel(made);
   };
 
-  // An execution's steps ------------------------------------------------------------------------------------
+  // An execution's steps
 
   const graphOf = (steps) => {
     const used = steps.filter((step) => step[3] !== "Skipped" && step[3] !== "Not run");
@@ -232,7 +232,7 @@
     });
   };
 
-  // Search --------------------------------------------------------------------------------------------------
+  // Search
 
   const filter = () => {
     const wanted = byId("search").value.trim().toLowerCase(), status = byId("status").value;
@@ -255,6 +255,12 @@
     select.value = statuses.includes(kept) ? kept : "";
   };
 
+  const tell = () => {
+    const going = index.runs.map((line) => lineOf(line.id)).filter((line) => GOING.includes(line.status));
+    document.title = going.length ? `${going[0].status}: ${going[0].pipeline}` : "Runs";
+    set(byId("now"), going.length ? "Something is running; this page follows by itself." : "All executions of this workspace, newest first.");
+  };
+
   const render = () => {
     const ids = new Set(index.runs.map((line) => line.id));
     for (const [id, made] of shown) if (!ids.has(id)) { made.row.remove(); shown.delete(id); runs.delete(id); }
@@ -266,12 +272,10 @@
     });
     offer();
     filter();
-    const going = index.runs.map((line) => lineOf(line.id)).filter((line) => GOING.includes(line.status));
-    document.title = going.length ? `${going[0].status}: ${going[0].pipeline}` : "Runs";
-    set(byId("now"), going.length ? "Something is running; this page follows by itself." : "All executions of this workspace, newest first.");
+    tell();
   };
 
-  // Reading -------------------------------------------------------------------------------------------------
+  // Reading
 
   let serial = 0;
   const load = (source) => {
@@ -324,6 +328,7 @@
   setInterval(() => { // times go on between two looks
     if (document.hidden) return;
     for (const line of index.runs) if (isGoing(lineOf(line.id))) draw(shown.get(line.id));
+    tell();
   }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   byId("search").addEventListener("input", filter);
