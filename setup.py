@@ -31,6 +31,11 @@ DEV = [
     "types-PyYAML",  # types of pyyaml
     "boto3-stubs[s3,sagemaker,sns]",  # types of boto3
     "pandas-stubs<3",  # types of pandas
+    "playwright>=1.65",  # drives Debian's Chromium in the tests of the report and of the page of runs
+    "axe-playwright-python>=0.1.8",  # axe-core, which judges the accessibility of these pages
+    "mkdocs-material>=9.8,<10",  # builds docs/
+    "nbclient>=0.11",  # executes the notebook
+    "ipykernel>=7.4",  # what it runs in
 ]
 
 setup(
