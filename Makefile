@@ -13,9 +13,10 @@ RAW := .local/raw/flights
 RUNS := 30
 KILLS := 100
 SEED := 0
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs  # without its notice about another product
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check chaos bench bench-full clean help install install-emulator check-infra containers test-containers smoke-aws soak
+.PHONY: demo test test-fast check docs docs-check docs-serve chaos bench bench-full clean help install install-emulator check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,11 +50,12 @@ test: $(READY) $(EMULATOR_READY)  ## all tests, the fast ones first
 test-fast: $(READY)  ## the tests that train nothing
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-check: $(READY)  ## format, lint, types, import rules
+check: $(READY)  ## format, lint, types, import rules, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs-check
 	@$(MAKE) --no-print-directory check-infra
 
 check-infra: $(INFRA_READY)  ## templates, policies and security: cfn-lint, checkov, parliament, bandit
@@ -97,6 +99,16 @@ $(PEER_READY): requirements-bench.lock | $(READY)
 
 soak: $(READY)  ## watch a folder through 60 writings of 50 run markers and two restarts; count what is lost or doubled
 	$(BIN)/python tests/end_to_end/watch_soak.py $(OPTIONS)
+
+docs: $(READY)  ## build the documentation's site: build/site/index.html
+	$(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml
+	@echo "open build/site/index.html"
+
+docs-check: $(READY)  ## build the documentation strictly, keep nothing
+	@site=$$(mktemp -d) && trap 'rm -rf "$$site"' EXIT && $(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml --site-dir "$$site"
+
+docs-serve: $(READY)  ## show the documentation at http://localhost:8000, built anew when a page changes
+	$(MKDOCS) serve --config-file config/mkdocs.yml
 
 clean:  ## remove the environment, the workspace and caches
 	rm -rf $(VENV) $(EMULATOR) $(INFRA) $(PEER) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -2,7 +2,7 @@
 
 Pure construction: no call leaves the machine. `build` reads as the graph; both tails of the gate come from `_tail`,
 because SageMaker cannot join two branches of a ConditionStep.
-To add a step, write one more line in `build` with `processing_step` or `lambda_step` (README, "Customise").
+To add a step, write one more line in `build` with `processing_step` or `lambda_step` (docs/how-to/change-the-graph.md).
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def text(draft: Draft, name: str, raw: str) -> str:
     """Return the config file: short, with a reason beside each line."""
     config = document(draft, name, raw)
     why = _comments(draft)
-    lines = ["# Proposed by python -m pipelines.init; change what is wrong. Every key: README.md, Configuration."]
+    lines = ["# Proposed by python -m pipelines.init; change what is wrong. Every key: docs/reference/settings.md."]
     lines += [f"pipeline: {_flow(config['pipeline'])}", "data:"]
     lines += [_line(f"  {key}: {_flow(value)}", why.get(key)) for key, value in config["data"].items()]
     if isinstance(config["models"], dict):

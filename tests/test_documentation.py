@@ -1,12 +1,15 @@
-"""The README names every command, option and setting, and its changelog is there."""
+"""README and docs name every command, option and setting, every page is in the site, and the changelog is there."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from pipelines import compile as compiling
 from pipelines import deploy, evaluate, registry, run
@@ -15,7 +18,11 @@ from pipelines.document_problems import legal_keys
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+"""What there is to read: README and all pages."""
+
+DECISIONS = "decisions/"
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
@@ -30,8 +37,8 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 
 
 @pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning, evaluate])
-def test_the_readme_names_every_option_of_every_command(module) -> None:
-    missing = sorted(option for option in options(module.parser()) if f"{option}" not in README)
+def test_readme_and_docs_name_every_option_of_every_command(module) -> None:
+    missing = sorted(option for option in options(module.parser()) if option not in TEXT)
 
     assert missing == []
 
@@ -41,8 +48,8 @@ def test_every_option_has_a_help_text(module) -> None:
     assert [a.dest for a in module.parser()._actions if not a.help and a.option_strings] == []
 
 
-def test_the_readme_names_every_settings_key() -> None:
-    shown = re.sub(r"`models\[\]\.", "`models[*].", README)
+def test_readme_and_docs_name_every_settings_key() -> None:
+    shown = re.sub(r"`models\[\]\.", "`models[*].", TEXT)
     leaves = {path for path in legal_keys(Settings)}
     wanted = {normal(path) for path in leaves if not any(other.startswith(f"{path}.") for other in leaves)}
     missing = sorted(key for key in wanted if f"`{key}`" not in shown)
@@ -51,20 +58,20 @@ def test_the_readme_names_every_settings_key() -> None:
 
 
 def normal(path: str) -> str:
-    """Return the form in which the README names a key: instances and overrides once for all."""
+    """Return the form in which the docs name a key: instances and overrides once for all."""
     path = re.sub(r"^instances\.(prepare|train|infer|postprocess)\.(?!count)", "instances.*.", path)
     path = re.sub(r"^models\[\*\]\.(gate|training)\..*", r"models[*].\1", path)
     return re.sub(r"^models\.overrides.*", "models.overrides.NAME", path)
 
 
-def test_the_readme_names_every_target_of_the_makefile() -> None:
+def test_readme_and_docs_name_every_target_of_the_makefile() -> None:
     targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert targets
-    assert [target for target in targets if f"make {target}" not in README and f" {target}" not in README] == []
+    assert [target for target in targets if f"make {target}" not in TEXT and f" {target}" not in TEXT] == []
 
 
-@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_link_to_a_file_of_the_repository_leads_to_one(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8"))
 
@@ -91,6 +98,33 @@ def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
         files = list((ROOT / "tests").glob(path))
         assert files, path
         assert not name or any(f"def {name}(" in file.read_text(encoding="utf-8") for file in files), name
+
+
+def listed(nav: Any) -> Iterator[str]:
+    """Yield the pages of a navigation of MkDocs; a folder's name ends in a slash."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for value in nav.values() if isinstance(nav, dict) else nav:
+            yield from listed(value)
+
+
+def test_every_page_has_its_place_in_the_navigation_of_the_site() -> None:
+    """Whoever adds a page below docs/ lists it under `nav` in config/mkdocs.yml."""
+    nav = list(listed(yaml.safe_load((ROOT / "config/mkdocs.yml").read_text(encoding="utf-8"))["nav"]))
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
+
+    assert {page for page in nav if not page.endswith("/")} <= pages
+    assert {page for page in pages if page not in nav and not page.startswith(DECISIONS)} == set()
+
+
+def test_the_list_of_decisions_has_every_decision() -> None:
+    index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    decisions = [page for page in PAGES if page.parent.name == "decisions" and page.name != "README.md"]
+    titles = [page.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for page in decisions]
+
+    lines = [f"- [{title}]({page.name})" for title, page in zip(titles, decisions, strict=True)]
+    assert [line for line in lines if line not in index] == []
 
 
 def test_the_changelog_has_an_unreleased_section() -> None:
