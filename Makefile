@@ -16,7 +16,7 @@ SEED := 0
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs  # without its notice about another product
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check docs docs-check docs-serve chaos bench bench-full clean help install install-emulator check-infra containers test-containers smoke-aws soak
+.PHONY: demo test test-fast check docs docs-check docs-serve chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,11 +39,14 @@ $(EMULATOR_READY): requirements-emulator.lock | $(READY)
 	@rm -f $(EMULATOR)/.ready-*
 	@touch $@
 
+install-browser: $(READY)  ## get Chromium for the tests of pages, by apt-get unless one is here (CHROMIUM=PATH names it)
+	@$(BIN)/python tests/browser/chromium.py
+
 demo: $(READY)  ## run the pipeline on flights from New York, one model per airport
 	@$(BIN)/python config/examples/make_flights.py $(RAW)
 	$(BIN)/python -m pipelines.run --local
 
-test: $(READY) $(EMULATOR_READY)  ## all tests, the fast ones first
+test: $(READY) $(EMULATOR_READY) install-browser  ## all tests, the fast ones first
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(if $(REPORTS),--junitxml=$(REPORTS)/fast.xml)
 	$(BIN)/python -m pytest -m slow $(if $(REPORTS),--junitxml=$(REPORTS)/slow.xml)
 

@@ -2,64 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import json
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from local_outcomes import definition, origin, ping, published
+from kept_executions import TWO_STEPS, Told, add, write_down
+from local_outcomes import published
 
 from pipelines import runs_page
 from pipelines.local.history import History, lock_execution
-from pipelines.local.record import StepEvent, StepRecord
+from pipelines.local.record import StepEvent
 from pipelines.local.workspace import Workspace
-from pipelines.origin import Origin
 
 HOSTILE = "</script><script>alert(1)</script>\u2028 \"'\\"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-TWO_STEPS = definition(ping("First"), ping("Second", DependsOn=["First"]))
 MODEL = {"served_by": "fresh", "accepted": True, "reasons": []}
 SUMMARY = {"status": "Succeeded", "models": {"a": MODEL, "b": {**MODEL, "accepted": False}}}
-
-
-class Told:
-    """A display that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.events: list[StepEvent] = []
-
-    def watch(self, event: StepEvent) -> None:
-        self.events.append(event)
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-
-def write_down(root: Path, name: str, **facts: Any) -> Origin:
-    """Write what an execution is started from."""
-    folder, made = root / "executions" / name, origin(**{"execution": name, **facts})
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "request.json").write_text(made.to_json())
-    (folder / "definition.json").write_text(TWO_STEPS.text)
-    return made
-
-
-def add(root: Path, name: str, status: str = "Succeeded", reason: str = "", **facts: Any) -> None:
-    """Add an execution whose first step came to this status; a Started one has no end."""
-    write_down(root, name, **facts)
-    log = History(root / "executions" / name)
-    log.add_execution("Started", 100.0)
-    record = StepRecord("First", "Lambda", "Failed" if status == "Failed" else "Succeeded", reason=reason)
-    log.add_step(StepEvent("First", "Lambda", record.status, 101.0), record)
-    if status != "Started":
-        log.add_execution(status, 102.0)
-    log.close()
 
 
 def read(path: Path) -> Any:
@@ -217,22 +176,3 @@ def test_an_execution_that_is_refused_at_once_leaves_no_page(tmp_path: Path) -> 
         pass
 
     assert not (tmp_path / "runs.html").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_in_a_browser_the_page_reads_its_data_from_the_disk_and_shows_texts_as_texts(tmp_path: Path) -> None:
-    root = tmp_path / "ws"
-    add(root, "e1", "Failed", HOSTILE, pipeline=HOSTILE, started="2026-01-01T00:00:00+00:00")
-    runs_page.refresh(Workspace(root))
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += f" --disable-component-update --disable-sync --user-data-dir={tmp_path / 'profile'}"
-    flags += " --virtual-time-budget=4000 --dump-dom"
-    command = [str(CHROMIUM), *flags.split(), (root / "runs.html").as_uri() + "#e1"]
-    dumped = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-
-    shown = html.unescape(dumped.split("<main>")[1].split("</main>")[0])
-    assert shown.count(HOSTILE) == 3  # the pipeline's name, the error and the step's reason
-    assert "<script>alert" not in dumped
-    assert "1 of 1" in shown
-    assert "0 of 2 steps done" in shown
