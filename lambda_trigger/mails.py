@@ -1,7 +1,8 @@
 """The texts of the mails, for people: what happened first, then figures, then what to do next. Pure.
 
 A mail names models, columns, counts and figures, never a cell's value, and holds no link that grants
-access.
+access. Its body is in the language of its run, its subject in English: SNS has long taken ASCII alone, and a mail that
+the service refuses for its subject reaches nobody.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from lambda_trigger.summary import ModelSummary, Summary
 from lambda_trigger.text import format_interval, format_number, format_table, list_names
 from lambda_trigger.verdicts import Verdict, Verdicts
+from steps import contract
 from steps.contract import escape_controls
+from steps.language import ENGLISH, Language
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,16 @@ class Mail:
 
 @dataclass(frozen=True)
 class Run:
-    """The run that a mail speaks of; `facts` are lines below the first, `when` is the time of the mail."""
+    """The run that a mail speaks of; `facts` are lines below the first, `when` is the time of the mail.
+
+    The facts and what other records say are English; the mail has them in `language`.
+    """
 
     pipeline: str
     execution: str
     when: str
     facts: Mapping[str, str]
+    language: Language = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -70,129 +77,216 @@ class Ending:
 
 WARNINGS = 5
 """Warnings of drift that a mail names."""
-_SAY_ENDING = {"Failed": "FAILED", "Stopped": "was STOPPED", "CompletedWithFailures": "COMPLETED WITH FAILURES"}
+ENDED = {"Failed": "FAILED", "Stopped": "was STOPPED", "CompletedWithFailures": "COMPLETED WITH FAILURES"}
+SOURCES = (contract.FRESH, contract.DEFAULT, contract.SKIPPED)
+"""What a mail says of who served, by their names in summary.json."""
+HEADS = ("MODEL", "MAE", "95 %", "THRESHOLD", "BASELINE", "IMPROVEMENT")
+"""What heads the columns of the models' figures."""
+LABELS = ("execution", "time", "rows", "predictions", "report", "summary", "marker", "stopped while running")
+"""What heads a fact, besides the facts of notify and status."""
 
 
 def started(run: Run, models: Sequence[str]) -> Mail:
     """Return the mail that a run has started."""
-    first = f"{run.pipeline}: run started with {_count(len(models), 'model')} ({list_names(models, 10)})"
+    language = run.language
+    first = language.count(
+        len(models),
+        "{pipeline}: run started with {count} model ({names})",
+        "{pipeline}: run started with {count} models ({names})",
+        pipeline=run.pipeline,
+        names=list_names(models, 10, language),
+    )
     return Mail(f"{run.pipeline}: run {run.execution} started", _join(first, _facts(run)))
 
 
 def trained(run: Run, verdicts: Verdicts, order: Sequence[str], drift: Sequence[str] = ()) -> Mail:
     """Return the mail with MAE, threshold, baseline and verdict of every model; `order` has their slugs.
 
-    `drift` are the warnings of CheckData.
+    `drift` are the warnings of CheckData, in the language of the run.
     """
-    models = [verdicts.of(slug) for slug in order]
+    models, language = [verdicts.of(slug) for slug in order], run.language
+    reasons = [_say_of(language, m.name, language.list_quoted(m.reasons)) for m in models if m.reasons]
+    blocks = (_facts(run), _verdict_table(language, models), "\n".join(reasons), _say_drift(language, drift))
+    first, subject = (_say_gate(spoken, run.pipeline, models) for spoken in (language, ENGLISH))
+    return Mail(subject, _join(first, *blocks))
+
+
+def _say_gate(language: Language, pipeline: str, models: Sequence[Verdict]) -> str:
     rejected = [model.name for model in models if model.rejected]
-    judged = [model for model in models if not model.ignored]
-    first = f"{run.pipeline}: all {len(judged)} models passed the gate"
-    if rejected:
-        share = f"{len(rejected)} of {len(judged)} models"
-        first = f"{run.pipeline}: the gate rejected {share} ({list_names(rejected)})"
-    reasons = [escape_controls(f"{m.name}: {'; '.join(m.reasons)}") for m in models if m.reasons]
-    return Mail(first, _join(first, _facts(run), _verdict_table(models), "\n".join(reasons), _say_drift(drift)))
+    count = sum(not model.ignored for model in models)
+    if not rejected:
+        return language.say("{pipeline}: all {count} models passed the gate", pipeline=pipeline, count=count)
+    return language.say(
+        "{pipeline}: the gate rejected {rejected} of {count} models ({names})",
+        pipeline=pipeline,
+        rejected=len(rejected),
+        count=count,
+        names=list_names(rejected, language=language),
+    )
 
 
-def _say_drift(warnings: Sequence[str]) -> str:
+def _say_drift(language: Language, warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
-    more = [f"  and {len(warnings) - WARNINGS} more, in the report"] if len(warnings) > WARNINGS else []
-    first = f"Data to predict unlike training data, {_count(len(warnings), 'warning')}:"
+    rest = len(warnings) - WARNINGS
+    more = [f"  {language.say('and {count} more, in the report', count=rest)}"] if rest > 0 else []
+    first = language.count(
+        len(warnings),
+        "Data to predict unlike training data, {count} warning:",
+        "Data to predict unlike training data, {count} warnings:",
+    )
     return "\n".join([first, *(f"  {escape_controls(warning)}" for warning in warnings[:WARNINGS]), *more])
 
 
 def finished(run: Run, summary: Summary, places: Places) -> Mail:
     """Return the mail that predictions are published; its first line says who served them."""
-    first = first_line(run.pipeline, summary)
-    where = {"predictions": places.predictions, "report": places.report, "summary": places.summary}
-    facts = {"rows": f"{summary.rows} predictions for {summary.predict_rows} rows", **where}
-    next_steps = "\n".join(["Next:", *(f"  {step}" for step in places.next_steps)]) if places.next_steps else ""
+    language = run.language
+    rows = language.say("{rows} predictions for {wanted} rows", rows=summary.rows, wanted=summary.predict_rows)
+    facts = {"rows": rows, "predictions": places.predictions, "report": places.report, "summary": places.summary}
+    steps = [language.say("Next:"), *(f"  {step}" for step in places.next_steps)] if places.next_steps else []
     left_out = [m for m in summary.models if m.failure is not None]
-    failures = "\n".join(escape_controls(f"{m.name}: {_say_failed(m)}") for m in left_out)
-    return Mail(first, _join(first, _facts(run), _served_table(summary.models), failures, _lines(facts), next_steps))
+    failures = "\n".join(_say_of(language, m.name, _say_failed(language, m)) for m in left_out)
+    table = _served_table(language, summary.models)
+    first, subject = (first_line(run.pipeline, summary, spoken) for spoken in (language, ENGLISH))
+    return Mail(subject, _join(first, _facts(run), table, failures, _lines(language, facts), "\n".join(steps)))
 
 
 def failed(run: Run, ending: Ending) -> Mail:
     """Return the mail that a run has failed or was stopped: where, why, and the commands that run it again."""
-    first = f"{run.pipeline}: run {_SAY_ENDING.get(ending.status, ending.status)}"
-    if ending.steps:
-        more = f" and {_count(len(ending.steps) - 1, 'more step')}" if len(ending.steps) > 1 else ""
-        first += f" in {_say_step(ending.steps[0])}{more}"
-    reasons = [_say_failure(step) for step in ending.steps]
-    other = f"Reason:\n{_indent(ending.reason)}" if ending.reason and not ending.steps else ""
-    stopped = _lines({"stopped while running": list_names(ending.stopped, 10)})
-    again = "\n".join(["Run it again with:", *(f"  {line}" for line in ending.commands)]) if ending.commands else ""
-    debug = f"Debug the step with:\n  {ending.debug}" if ending.debug else ""
-    return Mail(first, _join(first, _facts(run), stopped, *reasons, other, again, debug))
+    language = run.language
+    reasons = [_say_failure(language, step) for step in ending.steps]
+    other = ending.reason and not ending.steps
+    blocks = (
+        _facts(run),
+        _lines(language, {"stopped while running": list_names(ending.stopped, 10, language)}),
+        *reasons,
+        f"{language.say('Reason:')}\n{_indent(language.quote_lines(ending.reason))}" if other else "",
+        "\n".join([language.say("Run it again with:"), *(f"  {line}" for line in ending.commands)])
+        if ending.commands
+        else "",
+        f"{language.say('Debug the step with:')}\n  {ending.debug}" if ending.debug else "",
+    )
+    first, subject = (_say_ending(spoken, run.pipeline, ending) for spoken in (language, ENGLISH))
+    return Mail(subject, _join(first, *blocks))
 
 
-def refused(pipeline: str, marker: str, when: str, problems: Sequence[str]) -> Mail:
+def _say_ending(language: Language, pipeline: str, ending: Ending) -> str:
+    word = ENDED.get(ending.status, ending.status)
+    ended, others = language.say(word) if word in ENDED.values() else word, len(ending.steps) - 1
+    if not ending.steps:
+        return language.say("{pipeline}: run {ended}", pipeline=pipeline, ended=ended)
+    step = _say_step(language, ending.steps[0])
+    if not others:
+        return language.say("{pipeline}: run {ended} in {step}", pipeline=pipeline, ended=ended, step=step)
+    return language.count(
+        others,
+        "{pipeline}: run {ended} in {step} and {count} more step",
+        "{pipeline}: run {ended} in {step} and {count} more steps",
+        pipeline=pipeline,
+        ended=ended,
+        step=step,
+    )
+
+
+def refused(pipeline: str, marker: str, when: str, problems: Sequence[str], language: Language = ENGLISH) -> Mail:
     """Return the mail that a marker has started nothing: everything that is wrong, and what to do."""
     name = escape_controls(marker.rpartition("/")[2])
-    first = f"{pipeline}: NO run started by {name}, {_count(len(problems), 'problem')}"
-    wrong = "\n".join(["What is wrong:", *(f"  - {escape_controls(problem)}" for problem in problems)])
-    again = "Mend it, then put the marker there again: each new version of it is looked at once."
-    return Mail(first, _join(first, _lines({"marker": marker, "time": when}), wrong, again))
+    first, subject = (_say_refusal(spoken, pipeline, name, len(problems)) for spoken in (language, ENGLISH))
+    listed = (f"  - {escape_controls(language.quote(problem))}" for problem in problems)
+    wrong = "\n".join([language.say("What is wrong:"), *listed])
+    again = language.say("Mend it, then put the marker there again: each new version of it is looked at once.")
+    return Mail(subject, _join(first, _lines(language, {"marker": marker, "time": when}), wrong, again))
 
 
-def _say_step(step: FailedStep) -> str:
-    return escape_controls(f"{step.name} ({step.model})" if step.model else step.name)
+def _say_refusal(language: Language, pipeline: str, name: str, problems: int) -> str:
+    return language.count(
+        problems,
+        "{pipeline}: NO run started by {name}, {count} problem",
+        "{pipeline}: NO run started by {name}, {count} problems",
+        pipeline=pipeline,
+        name=name,
+    )
 
 
-def _say_failure(step: FailedStep) -> str:
-    log = f"\n  log: {step.log}" if step.log else ""
-    return f"{_say_step(step)}:\n{_indent(step.reason)}{log}"
+def _say_step(language: Language, step: FailedStep) -> str:
+    if not step.model:
+        return escape_controls(step.name)
+    return escape_controls(language.say("{name} ({model})", name=step.name, model=step.model))
 
 
-def first_line(pipeline: str, summary: Summary) -> str:
+def _say_failure(language: Language, step: FailedStep) -> str:
+    head = language.say("{step}:", step=_say_step(language, step))
+    log = f"\n  {language.say('log: {link}', link=step.log)}" if step.log else ""
+    return f"{head}\n{_indent(language.quote_lines(step.reason))}{log}"
+
+
+def first_line(pipeline: str, summary: Summary, language: Language = ENGLISH) -> str:
     """Return who served the run in one line: degraded first, then defaults and why, then fresh models."""
-    models, count = summary.models, len(summary.models)
-    unserved = [model for model in models if model.is_unserved]
-    empty = sum(model.served_by == "skipped" and not model.is_unserved for model in models)
-    defaults = sum(model.served_by == "default" for model in models)
-    fresh = sum(model.served_by == "fresh" for model in models)
-    parts = []
+    models, say = summary.models, language.say
+    unserved = [model.name for model in models if model.is_unserved]
+    empty = sum(model.served_by == contract.SKIPPED and not model.is_unserved for model in models)
+    defaults, fresh = (sum(m.served_by == source for m in models) for source in (contract.DEFAULT, contract.FRESH))
+    parts, count = [], len(models)
     if summary.degraded:
-        named = f" ({list_names([model.name for model in unserved])})" if unserved else ""
-        parts.append(f"DEGRADED, {len(unserved)} of {count} not served{named}")
+        parts.append(_say_degraded(language, unserved, count))
     if defaults:
-        parts.append(f"{defaults} of {count} served by DEFAULT{_causes(models)}")
+        parts.append(_say_defaults(language, models, defaults))
     if (fresh and not defaults) or not parts:
-        parts.append(f"{fresh} of {count} served by fresh models")
+        parts.append(say("{fresh} of {count} served by fresh models", fresh=fresh, count=count))
     if empty:
-        parts.append(f"{empty} without rows to predict")
-    return f"{pipeline}: {', '.join(parts)}"
+        parts.append(say("{empty} without rows to predict", empty=empty))
+    return say("{pipeline}: {text}", pipeline=pipeline, text=say(", ").join(parts))
 
 
-def _causes(models: Sequence[ModelSummary]) -> str:
-    """Return why defaults served: the models that the gate turned down, in brackets."""
-    causes = [_cause(model) for model in models if not model.accepted and model.served_by == "default"]
-    return f" ({list_names(causes)})" if causes else ""
+def _say_degraded(language: Language, unserved: Sequence[str], count: int) -> str:
+    number = len(unserved)
+    if not unserved:
+        return language.say("DEGRADED, {unserved} of {count} not served", unserved=number, count=count)
+    names = list_names(unserved, language=language)
+    return language.say(
+        "DEGRADED, {unserved} of {count} not served ({names})", unserved=number, count=count, names=names
+    )
 
 
-def _cause(model: ModelSummary) -> str:
+def _say_defaults(language: Language, models: Sequence[ModelSummary], defaults: int) -> str:
+    """Return how many defaults served, with the models that the gate turned down, in brackets."""
+    down = [model for model in models if not model.accepted and model.served_by == contract.DEFAULT]
+    if not down:
+        return language.say("{defaults} of {count} served by DEFAULT", defaults=defaults, count=len(models))
+    causes = list_names([_cause(language, model) for model in down], language=language)
+    return language.say(
+        "{defaults} of {count} served by DEFAULT ({causes})", defaults=defaults, count=len(models), causes=causes
+    )
+
+
+def _cause(language: Language, model: ModelSummary) -> str:
     if model.mae is not None and model.threshold is not None and model.mae > model.threshold:
-        return f"{model.name} MAE {format_number(model.mae)} > {format_number(model.threshold)}"
-    return f"{model.name} {model.reasons[0]}" if model.reasons else model.name
+        mae, threshold = format_number(model.mae), format_number(model.threshold)
+        return language.say("{name} MAE {mae} > {threshold}", name=model.name, mae=mae, threshold=threshold)
+    if not model.reasons:
+        return model.name
+    return language.say("{name} {reason}", name=model.name, reason=language.quote(model.reasons[0]))
 
 
-def _verdict_table(models: Sequence[Verdict]) -> str:
-    return _table(("HOLDOUT", "VERDICT"), [(m, m.holdout_rows, _say_verdict(m)) for m in models])
+def _verdict_table(language: Language, models: Sequence[Verdict]) -> str:
+    rows = [(m, m.holdout_rows, _say_verdict(language, m)) for m in models]
+    return _table(language, (language.say("HOLDOUT"), language.say("VERDICT")), rows)
 
 
-def _served_table(models: Sequence[ModelSummary]) -> str:
-    return _table(("ROWS", "SERVED BY"), [(m, m.rows, _say_served(m)) for m in models])
+def _served_table(language: Language, models: Sequence[ModelSummary]) -> str:
+    rows = [(m, m.rows, _say_served(language, m)) for m in models]
+    return _table(language, (language.say("ROWS"), language.say("SERVED BY")), rows)
 
 
-def _table(ending: tuple[str, str], models: Sequence[tuple[Verdict | ModelSummary, int, str]]) -> str:
+def _table(
+    language: Language, ending: tuple[str, str], models: Sequence[tuple[Verdict | ModelSummary, int, str]]
+) -> str:
     """Return the table of the models' figures; `ending` heads the two columns that each mail has of its own."""
     rows = [
         (
             m.name,
             format_number(m.mae),
-            format_interval(m.mae_low, m.mae_high),
+            format_interval(m.mae_low, m.mae_high, language),
             format_number(m.threshold),
             format_number(m.baseline_mae),
             _percent(m.improvement),
@@ -201,25 +295,40 @@ def _table(ending: tuple[str, str], models: Sequence[tuple[Verdict | ModelSummar
         )
         for m, count, verdict in models
     ]
-    heads = ("MODEL", "MAE", "95 %", "THRESHOLD", "BASELINE", "IMPROVEMENT", *ending)
-    return format_table([heads, *rows], frozenset(range(1, 7)))
+    return format_table([(*map(language.say, HEADS), *ending), *rows], frozenset(range(1, 7)))
 
 
-def _say_verdict(model: Verdict) -> str:
-    return "not trained" if model.ignored else "accepted" if model.accepted else "REJECTED"
+def _say_verdict(language: Language, model: Verdict) -> str:
+    if model.ignored:
+        return language.say("not trained")
+    return language.say("accepted") if model.accepted else language.say("REJECTED")
 
 
-def _say_failed(model: ModelSummary) -> str:
+def _say_failed(language: Language, model: ModelSummary) -> str:
     """Return why nobody served a segment; the rows that wait are unknown where its files cannot be read."""
-    waiting = _count(model.rows_waiting, "row") if model.rows_waiting else "its rows, none of which could be counted,"
-    return f"FAILED, {waiting} without a prediction: {model.failure}"
+    failure = language.quote(model.failure or "")
+    if model.rows_waiting:
+        return language.count(
+            model.rows_waiting,
+            "FAILED, {count} row without a prediction: {failure}",
+            "FAILED, {count} rows without a prediction: {failure}",
+            failure=failure,
+        )
+    return language.say(
+        "FAILED, its rows, none of which could be counted, without a prediction: {failure}", failure=failure
+    )
 
 
-def _say_served(model: ModelSummary) -> str:
+def _say_served(language: Language, model: ModelSummary) -> str:
     if model.failure is not None:
-        return "nobody - FAILED, see below"
-    version = f" version {model.model_version}" if model.model_version is not None else ""
-    return model.served_by + version + ("" if model.served_by == "fresh" or not model.why else f" - {model.why}")
+        return language.say("nobody - FAILED, see below")
+    source = language.say(model.served_by) if model.served_by in SOURCES else model.served_by
+    version, why = model.model_version, language.quote(model.why)
+    if model.served_by == contract.FRESH or not why:
+        return source if version is None else language.say("{source} version {version}", source=source, version=version)
+    if version is None:
+        return language.say("{source} - {why}", source=source, why=why)
+    return language.say("{source} version {version} - {why}", source=source, version=version, why=why)
 
 
 def _percent(value: float | None) -> str:
@@ -227,16 +336,17 @@ def _percent(value: float | None) -> str:
 
 
 def _facts(run: Run) -> str:
-    return _lines({"execution": run.execution, "time": run.when, **run.facts})
+    quoted = {name: run.language.quote(value) for name, value in run.facts.items()}
+    return _lines(run.language, {"execution": run.execution, "time": run.when, **quoted})
 
 
-def _lines(facts: Mapping[str, str]) -> str:
-    rows = [(f"{name}:", value) for name, value in facts.items() if value]
+def _lines(language: Language, facts: Mapping[str, str]) -> str:
+    rows = [(language.say("{name}:", name=language.say(name)), value) for name, value in facts.items() if value]
     return format_table(rows) if rows else ""
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _say_of(language: Language, name: str, text: str) -> str:
+    return escape_controls(language.say("{name}: {text}", name=name, text=text))
 
 
 def _indent(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,7 @@ from lambda_trigger.settings import Settings
 from lambda_trigger.summary import Summary
 from lambda_trigger.text import format_size, format_time, list_names, make_logger, quote_argument
 from steps import contract
+from steps.language import Language
 
 log = make_logger(__name__)
 
@@ -98,7 +99,8 @@ def _write_mail(ports: Ports, kind: str, event: Mapping[str, Scalar]) -> Mail:
         return mails.started(_add_origin(ports, chosen, run, event), [model.name for model in chosen.models])
     if kind == contract.TRAINED_MAIL:
         found = verdicts.parse(ports.objects.read_text(str(event[contract.KEY_VERDICTS])))
-        return mails.trained(run, found, [model.slug for model in chosen.models], _read_drift(ports.objects, event))
+        drift = _read_drift(ports.objects, event, chosen.language)
+        return mails.trained(run, found, [model.slug for model in chosen.models], drift)
     if kind == contract.FINISHED:
         return _write_finished(ports, chosen, run, event)
     if kind == contract.FAILED_MAIL:
@@ -117,13 +119,15 @@ def _ending(event: Mapping[str, Scalar]) -> Ending:
     return Ending("Failed", [FailedStep(step, model, reason)], commands=[command][: bool(command)], debug=debug)
 
 
-def _read_drift(objects: ObjectStore, event: Mapping[str, Scalar]) -> list[str]:
+def _read_drift(objects: ObjectStore, event: Mapping[str, Scalar], language: Language) -> list[str]:
     """Return the warnings of CheckData, by model; none where the execution has no such step."""
     if contract.KEY_CONTRACT not in event:
         return []
     found = json.loads(objects.read_text(str(event[contract.KEY_CONTRACT])))
     models = [model for _, model in sorted(found["models"].items())]
-    return [*found["notes"], *(f"{model['name']}: {warning}" for model in models for warning in model["warnings"])]
+    warnings = [(model["name"], language.quote(warning)) for model in models for warning in model["warnings"]]
+    said = [language.say("{name}: {text}", name=name, text=warning) for name, warning in warnings]
+    return [*map(language.quote, found["notes"]), *said]
 
 
 FACTS = {
@@ -132,6 +136,8 @@ FACTS = {
     "prediction data": contract.PREDICT_DATA_VERSION,
 }
 """What a mail calls the parameters that say which data a run is of."""
+ORIGIN = ("name", "started by", "asked for")
+"""What a mail calls who started a run, and why."""
 
 
 def _describe_run(ports: Ports, chosen: Settings, event: Mapping[str, Scalar]) -> Run:
@@ -143,8 +149,9 @@ def _describe_run(ports: Ports, chosen: Settings, event: Mapping[str, Scalar]) -
     return Run(
         pipeline=chosen.pipeline,
         execution=execution,
-        when=format_time(ports.clock(), chosen.timezone),
+        when=format_time(ports.clock(), chosen.timezone, chosen.language),
         facts={**{name: str(event.get(key, "")) for name, key in FACTS.items()}, "view": link},
+        language=chosen.language,
     )
 
 
@@ -167,7 +174,8 @@ def _find_maker(ports: Ports, run: Run, event: Mapping[str, Scalar]) -> dict[str
     except PortError as error:
         log.warning("who started %s cannot be found out: %s", run.execution, error)
         return {}
-    return {"name": found.name, "started by": found.maker, "asked for": found.description} if found else {}
+    told = (found.name, found.maker, found.description) if found else ()
+    return dict(zip(ORIGIN, told, strict=False))
 
 
 def _say_data(ports: Ports, chosen: Settings, version: str) -> str:
@@ -180,8 +188,14 @@ def _say_data(ports: Ports, chosen: Settings, version: str) -> str:
     except (PortError, ValueError, KeyError, TypeError) as error:
         log.info("the files of data version %s cannot be counted: %s", version, error)
         return version
-    size = format_size(sum(file["size"] for file in files))
-    return f"{len(files)} file{'' if len(files) == 1 else 's'}, {size}, version {version}"
+    size = chosen.language.quote(format_size(sum(file["size"] for file in files)))
+    return chosen.language.count(
+        len(files),
+        "{count} file, {size}, version {version}",
+        "{count} files, {size}, version {version}",
+        size=size,
+        version=version,
+    )
 
 
 def _count_unsent(ports: Ports) -> None:
@@ -204,24 +218,24 @@ def _write_finished(ports: Ports, chosen: Settings, run: Run, event: Mapping[str
         "report": report,
         "summary": table,
     }
-    trouble = _try_latest(ports.objects, chosen.latest, latest)
+    trouble = _try_latest(ports.objects, chosen.latest, latest, run.language)
     predictions_at, report_at, table_at = [ports.objects.locate(uri) for uri in (predictions, report, table)]
-    return mails.finished(
-        run, found, Places(predictions_at, report_at, table_at, [*trouble, *_next_steps(ports, found)])
-    )
+    next_steps = [*trouble, *_next_steps(ports, found, run.language)]
+    return mails.finished(run, found, Places(predictions_at, report_at, table_at, next_steps))
 
 
-def _try_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str]) -> list[str]:
+def _try_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str], language: Language) -> list[str]:
     """Publish `latest.json`; return what people must know if that went wrong."""
     try:
         publish_latest(objects, uri, latest)
     except PortError:
         log.exception("%s could not be written", uri)
-        return [f"{objects.locate(uri)} could not be written: consumers of it still see an earlier run"]
+        place = objects.locate(uri)
+        return [language.say("{uri} could not be written: consumers of it still see an earlier run", uri=place)]
     return []
 
 
-def _next_steps(ports: Ports, found: Summary) -> list[str]:
+def _next_steps(ports: Ports, found: Summary, language: Language) -> list[str]:
     """Return what to do: mend what failed or did not train; approve one of the models that the gate turned down."""
     failed = [model.name for model in found.models if model.failure is not None]
     turned_down = [model for model in found.models if not model.accepted and model.served_by != contract.FRESH]
@@ -233,11 +247,27 @@ def _next_steps(ports: Ports, found: Summary) -> list[str]:
         for model in concerned
         if model.is_trained
     ]
-    steps = [f"mend what is said of {list_names(failed)} above, then start a new run:"] if failed else []
-    if untrained:
-        mend = "mend the settings or the data (or neither, where the cause has passed), then start a new run:"
-        steps.append(f"nothing of this run can be approved for {list_names(untrained)}, which did not train: {mend}")
+    steps = _say_mending(failed, untrained, language)
     if steps:
         steps.append(ports.command("run", "--raw FOLDER"))
-    look = "look at the report; to serve a model that the gate turned down, approve its newest version:"
-    return [*steps, *([look, *approvals] if approvals else [])]
+    if not approvals:
+        return steps
+    look = language.say("look at the report; to serve a model that the gate turned down, approve its newest version:")
+    return [*steps, look, *approvals]
+
+
+def _say_mending(failed: Sequence[str], untrained: Sequence[str], language: Language) -> list[str]:
+    """Return what to mend before a new run is of use."""
+    steps = []
+    if failed:
+        names = list_names(failed, language=language)
+        steps.append(language.say("mend what is said of {names} above, then start a new run:", names=names))
+    if untrained:
+        steps.append(
+            language.say(
+                "nothing of this run can be approved for {names}, which did not train: "
+                "mend the settings or the data (or neither, where the cause has passed), then start a new run:",
+                names=list_names(untrained, language=language),
+            )
+        )
+    return steps

@@ -1,7 +1,8 @@
 """The settings slice of the Lambda code, read from JSON into frozen records.
 
-`pipelines.definition` writes the slice from validated settings; nothing is checked again here, and nothing
-has a default: a missing key is a mistake of the definition and raises KeyError.
+`pipelines.definition` writes the slice from validated settings; nothing is checked again here, and nothing has a
+default but the language, which slices of earlier versions lack: a missing key is a mistake of the definition and raises
+KeyError.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambda_trigger.languages import language_of
 from lambda_trigger.ports import ModelGroup
 from steps import contract
+from steps.language import ENGLISH, Language
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Settings:
     timezone: str
     latest: str
     start: Start
+    language: Language = ENGLISH
 
     @property
     def prefix(self) -> str:
@@ -125,6 +129,7 @@ def parse(text: str) -> Settings:
             concurrency=found["concurrency"],
             max_time_limit=found["max_time_limit"],
         ),
+        language=language_of(found.get("language", ENGLISH.code)),
     )
 
 

@@ -26,6 +26,7 @@ from lambda_trigger.ports import (
     ports_for,
 )
 from lambda_trigger.text import format_time, make_logger
+from steps.language import ENGLISH, Language
 
 log = make_logger(__name__)
 
@@ -98,7 +99,7 @@ def read_change(event: Mapping[str, Any]) -> Change | None:
 def _write_mail(ports: Ports, change: Change) -> Mail:
     executions = ports.executions
     execution, steps = executions.describe(change.execution), tuple(executions.steps(change.execution))
-    segments, timezone = _read_names(ports, change)
+    segments, timezone, language = _read_names(ports, change)
     failed = [_describe_step(ports, step, segments) for step in failures.failed_steps(steps)]
     ending = Ending(
         status=change.status,
@@ -108,11 +109,12 @@ def _write_mail(ports: Ports, change: Change) -> Mail:
         commands=_commands(ports, change, failed),
         debug=_debug(ports, change, steps),
     )
-    return mails.failed(_describe_run(ports, change, timezone, execution), ending)
+    when = format_time(ports.clock(), timezone, language)
+    return mails.failed(_describe_run(ports, change, when, execution, language), ending)
 
 
-def _read_names(ports: Ports, change: Change) -> tuple[Mapping[str, str], str]:
-    """Return each step's segment as people call it, and their time zone; a mail without them is better than none."""
+def _read_names(ports: Ports, change: Change) -> tuple[Mapping[str, str], str, Language]:
+    """Return each step's segment as people call it, their time zone and language; a mail is better than none."""
     text = ports.executions.definition_of(change.execution)
     try:
         found = definition.parse(text)
@@ -120,15 +122,16 @@ def _read_names(ports: Ports, change: Change) -> tuple[Mapping[str, str], str]:
         chosen = settings.parse(stored.text if stored else "{}")
     except (ExecutionError, ValueError, KeyError, TypeError) as error:
         log.warning("the settings of %s have gone or cannot be used: %r", change.execution, error)
-        return {}, "UTC"
-    return {step: chosen.name_of(slug) for step, slug in found.segments.items() if slug}, chosen.timezone
+        return {}, "UTC", ENGLISH
+    names = {step: chosen.name_of(slug) for step, slug in found.segments.items() if slug}
+    return names, chosen.timezone, chosen.language
 
 
-def _describe_run(ports: Ports, change: Change, timezone: str, execution: Execution) -> Run:
+def _describe_run(ports: Ports, change: Change, when: str, execution: Execution, language: Language) -> Run:
     place = ports.deployment
     link = links.execution_link(place.pipeline, change.id, place.region, place.studio_domain)
     facts = {"name": execution.name, "asked for": execution.description, "view": link}
-    return Run(place.pipeline, change.id, format_time(ports.clock(), timezone), facts)
+    return Run(place.pipeline, change.id, when, facts, language)
 
 
 def _describe_step(ports: Ports, step: Step, segments: Mapping[str, str]) -> FailedStep:

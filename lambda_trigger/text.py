@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from steps.contract import escape_controls
+from steps.language import ENGLISH, Language
 
 SUBJECT_LIMIT = 99
 """SNS wants a subject of less than 100 ASCII characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
@@ -38,9 +39,12 @@ def format_number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
 
 
-def format_interval(low: float | None, high: float | None) -> str:
+def format_interval(low: float | None, high: float | None, language: Language = ENGLISH) -> str:
     """Return both ends of an interval in four significant digits, or `-` where there is none."""
-    return "-" if low is None or high is None else " to ".join(f"{end:#.4g}".rstrip(".") for end in (low, high))
+    if low is None or high is None:
+        return "-"
+    ends = (f"{end:#.4g}".rstrip(".") for end in (low, high))
+    return language.say("{low} to {high}", **dict(zip(("low", "high"), ends, strict=True)))
 
 
 def compare_numbers(left: float, sign: str, right: str, other: float) -> str:
@@ -76,13 +80,13 @@ def quote_argument(name: str, slug: str) -> str:
     return slug if not name.isprintable() or name.startswith("-") else shlex.quote(name)
 
 
-def format_time(moment: datetime, timezone: str) -> str:
+def format_time(moment: datetime, timezone: str, language: Language = ENGLISH) -> str:
     """Return a moment in the people's time zone; in UTC where the machine does not know the zone."""
     try:
         local = moment.astimezone(ZoneInfo(timezone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         local, timezone = moment.astimezone(UTC), "UTC"
-    return f"{local:%Y-%m-%d %H:%M} {timezone}"
+    return language.say("{time:%Y-%m-%d %H:%M} {zone}", time=local, zone=timezone)
 
 
 def format_size(size: int) -> str:
@@ -95,10 +99,12 @@ def format_size(size: int) -> str:
     return f"{amount:.3g} TB"
 
 
-def list_names(names: Sequence[str], limit: int = 3) -> str:
+def list_names(names: Sequence[str], limit: int = 3, language: Language = ENGLISH) -> str:
     """Return names joined by commas, the ones beyond `limit` as a count."""
-    shown = ", ".join(escape_controls(name) for name in names[:limit])
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+    shown = language.say(", ").join(escape_controls(name) for name in names[:limit])
+    if len(names) <= limit:
+        return shown
+    return language.say("{names} and {count} more", names=shown, count=len(names) - limit)
 
 
 def fit_subject(subject: str) -> str:

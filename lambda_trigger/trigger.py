@@ -217,8 +217,8 @@ def _refuse(ports: Ports, request: Request, claim: Claim, owner: str, chosen: Se
     own = claims.own(ports.objects, claim, owner, ports.clock())
     if own is None:
         return BUSY
-    when = format_time(ports.clock(), chosen.timezone)
-    mail = mails.refused(request.pipeline, request.uri, when, planned.problems)
+    when = format_time(ports.clock(), chosen.timezone, chosen.language)
+    mail = mails.refused(request.pipeline, request.uri, when, planned.problems, chosen.language)
     log.warning("%s: no run is started: %s", request.uri, "; ".join(planned.problems))
     ports.notifier.publish(mail.subject, mail.body, {"execution": request.name, "kind": REFUSED})
     claims.finish(ports.objects, own, {"refused": planned.problems[0][:256]})

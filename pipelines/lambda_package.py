@@ -17,7 +17,10 @@ from pipelines.errors import PipelineError
 
 RUNTIME = "python3.12"
 """Where the code runs; `config/cloudformation/pipeline.yml` names the same."""
-OWN = ("lambda_trigger/*.py", "steps/__init__.py", "steps/contract.py")
+OWN = (
+    "lambda_trigger/*.py",
+    *(f"steps/{name}.py" for name in ("__init__", "contract", "language", "japanese")),
+)
 _DAWN = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold: the files' own times would change its bytes."""
 

@@ -95,6 +95,8 @@ class Settings(Frozen):
     """how long a step's result may stand in for a run"""
     timezone: Timezone = "UTC"
     """of times in mails and reports"""
+    language: Literal["en", "ja"] = "en"
+    """of mails: English or Japanese ([how](../how-to/mails-and-report-in-japanese.md))"""
     concurrency: Literal["parallel", "refuse"] = "parallel"
     """`refuse`: a marker that arrives while a run is going starts none"""
     max_objects: Count = 10_000

@@ -145,6 +145,7 @@ def postprocess(settings: Settings, models: tuple[ModelSpec, ...]) -> dict[str, 
         "id": settings.data.id,
         "csv": settings.output.csv,
         "timezone": settings.timezone,
+        "language": settings.language,
         "models": [{"name": m.name, "slug": m.slug, "pooled": m.pooled, "job": m.unit} for m in models],
     }
 
@@ -161,6 +162,7 @@ def lambda_slice(settings: Settings, models: tuple[ModelSpec, ...], bucket: str)
         "fallback": settings.fallback.model_dump(),
         "registry": settings.registry.model_dump(),
         "timezone": settings.timezone,
+        "language": settings.language,
         "data": {role: list(data_globs(settings, role)) for role in ROLES},
         "max_objects": settings.max_objects,
         "concurrency": settings.concurrency,

@@ -13,6 +13,7 @@ from pathlib import Path
 from lambda_trigger import mails, overrides, rawfolder
 from lambda_trigger.definition import Parameter
 from lambda_trigger.folders import OUTBOX_DIR, SCRATCH_DIR, FolderNotifier
+from lambda_trigger.languages import language_of
 from lambda_trigger.overrides import Body, Limits
 from lambda_trigger.ports import NotifyError
 from lambda_trigger.text import format_time
@@ -67,8 +68,9 @@ def mail_refusal(workspace: Path, config: Settings, execution: str, marker: str,
     """
     if is_mailed(workspace, execution, REFUSED):
         return ""
-    when = format_time(datetime.now(UTC), config.timezone)
-    mail = mails.refused(config.pipeline.name, marker, when, problems)
+    language = language_of(config.language)
+    when = format_time(datetime.now(UTC), config.timezone, language)
+    mail = mails.refused(config.pipeline.name, marker, when, problems, language)
     notifier = FolderNotifier(workspace / OUTBOX_DIR, io.StringIO(), workspace / SCRATCH_DIR)
     try:
         notifier.publish(mail.subject, mail.body, {"execution": execution, "kind": REFUSED})

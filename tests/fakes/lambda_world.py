@@ -75,6 +75,7 @@ def settings_slice(base: str = PREFIX, **changes: Any) -> dict[str, Any]:
         },
         "registry": {"keep": 2, "approval": "manual"},
         "timezone": "UTC",
+        "language": "en",
         "bucket": base.removeprefix("s3://").partition("/")[0],
         "latest": f"{base}/predictions/latest.json",
         "data": {"train": ["train*"], "predict": ["predict*"]},
