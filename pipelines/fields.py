@@ -6,7 +6,7 @@ Used by `settings` alone; holds no setting itself.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
@@ -62,6 +62,14 @@ def _check_timezone(value: str) -> str:
     return value
 
 
+def _check_language(value: Any) -> Any:
+    if value in ("en", "ja"):
+        return value
+    likely = {"e": "en", "j": "ja", "日": "ja"}.get(str(value)[:1].lower())
+    hint = f"; did you mean {likely!r}?" if likely else ""
+    raise ValueError(f"expected 'en' (English) or 'ja' (Japanese){hint}")
+
+
 def _check_scalar(value: Any) -> Any:
     if not isinstance(value, str | bool | int | float):
         raise ValueError("expected text, a number, true or false")  # noqa: TRY004
@@ -92,6 +100,7 @@ Globs = Annotated[tuple[Glob, ...], BeforeValidator(as_list), Field(min_length=1
 Texts = Annotated[tuple[Text, ...], BeforeValidator(as_list)]
 Where = dict[Text, Annotated[tuple[Text, ...], BeforeValidator(_as_texts), Field(min_length=1)]]
 Timezone = Annotated[Text, AfterValidator(_check_timezone)]
+Language = Annotated[Literal["en", "ja"], BeforeValidator(_check_language)]
 Parameters = Annotated[
     dict[str, Annotated[Scalar, BeforeValidator(_check_scalar)]], AfterValidator(_check_parameter_names)
 ]

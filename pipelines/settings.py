@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from pipelines import document_problems as problems
 from pipelines.contradictions import SERVICE_RUNTIME, contradictions
 from pipelines.errors import SettingsError
-from pipelines.fields import Count, InstanceType, Number, Parameters, TagKey, TagValue, Text, Timezone
+from pipelines.fields import Count, InstanceType, Language, Number, Parameters, TagKey, TagValue, Text, Timezone
 from pipelines.sections import (
     NULLABLE,
     Aws,
@@ -95,7 +95,7 @@ class Settings(Frozen):
     """how long a step's result may stand in for a run"""
     timezone: Timezone = "UTC"
     """of times in mails and reports"""
-    language: Literal["en", "ja"] = "en"
+    language: Language = "en"
     """of mails: English or Japanese ([how](../how-to/mails-and-report-in-japanese.md))"""
     concurrency: Literal["parallel", "refuse"] = "parallel"
     """`refuse`: a marker that arrives while a run is going starts none"""

@@ -19,11 +19,12 @@ from steps import contract
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def test_the_zip_holds_our_code_the_contract_yaml_and_time_zones_only() -> None:
+def test_the_zip_holds_our_code_the_contract_languages_yaml_and_time_zones_only() -> None:
     names = zipfile.ZipFile(io.BytesIO(lambda_package(ROOT).content)).namelist()
 
     assert {name.split("/")[0] for name in names} == {"lambda_trigger", "steps", "yaml", "tzdata"}
-    assert [name for name in names if name.startswith("steps/")] == ["steps/__init__.py", "steps/contract.py"]
+    ours = [name.removeprefix("steps/") for name in names if name.startswith("steps/")]
+    assert ours == ["__init__.py", "contract.py", "japanese.py", "language.py"]
     assert all(name.endswith(".py") for name in names if not name.startswith("tzdata/"))
 
 

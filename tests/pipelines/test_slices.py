@@ -47,6 +47,7 @@ def test_every_step_kind_has_its_slice() -> None:
         ({"drift": {"psi": {"fail": 0.5}}}, {"lambda"}),
         ({"drift": {"nulls": {"warn": 0.5}}}, {"lambda", "infer-A-a", "infer-pooled"}),
         ({"timezone": "Asia/Tokyo"}, {"lambda", "postprocess"}),
+        ({"language": "ja"}, {"lambda", "postprocess"}),
         ({"output": {"csv": True}}, {"postprocess"}),
         ({"training": {"presets": "best_quality"}}, {"train-A-a", "train-pooled"}),
         ({"training": {"time_limit": 60}}, set()),
