@@ -1,8 +1,8 @@
 """Content-addressed files that a definition refers to: code bundles and settings slices. Pure but for reading `steps/`.
 
 A code bundle is a step's module, everything it imports from `steps`, and the non-Python files with the stem of one of
-them (`report.css` travels with `report.py`). Its address is the sha256 of its content, so that a running execution
-never sees new code and editing one step leaves the others cached.
+them (`report.css` travels with `report.py`), and of the user's own code what its hooks need. Its address is the sha256
+of its content, so that a running execution never sees new code and editing one step leaves the others cached.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def entry_modules(root: Path) -> tuple[str, ...]:
     return tuple(path.stem for path in paths if RUNNABLE.search(path.read_text(encoding="utf-8")))
 
 
-def code_bundle(root: Path, module: str, prefix: str) -> Bundle:
-    """Return the bundle of `steps.<module>`, found below the repository's `root`."""
+def code_bundle(root: Path, module: str, prefix: str, custom: Mapping[str, bytes] | None = None) -> Bundle:
+    """Return the bundle of `steps.<module>`, found below the repository's `root`, with the user's `custom` files."""
     modules = import_closure(root / PACKAGE, module)
     paths = [root / PACKAGE / "__init__.py"]
     for name in sorted(modules):
         paths += sorted(p for p in (root / PACKAGE).glob(f"{name}.*") if p.is_file())
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-    return Bundle(f"{prefix}/code/{module}", files)
+    return Bundle(f"{prefix}/code/{module}", {**files, **(custom or {})})
 
 
 def import_closure(package: Path, module: str) -> frozenset[str]:

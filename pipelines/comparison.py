@@ -202,9 +202,9 @@ def _code(first: Run, second: Run, gone: list[str]) -> Iterator[tuple[str, str]]
             continue
         for name in sorted({*old, *new}):
             if name not in old or name not in new:
-                yield kind, f"{name} ({'added' if name not in old else 'removed'})"
+                yield kind, f"{explain.code_file(name)} ({'added' if name not in old else 'removed'})"
             elif not filecmp.cmp(old[name], new[name], shallow=False):
-                yield kind, name
+                yield kind, explain.code_file(name)
 
 
 def _differing(first: Run, second: Run, what: str) -> Iterator[tuple[str, Path, Path]]:

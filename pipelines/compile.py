@@ -110,17 +110,19 @@ def compile_blueprint(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str
 
 def draw(settings: Settings, models: tuple[ModelSpec, ...]) -> tuple[Blueprint, tuple[Bundle, ...]]:
     """Return the blueprint of a pipeline and the bundles whose addresses it holds."""
-    from pipelines import bundles, slices
+    from pipelines import bundles, custom_code, slices
     from pipelines.account import resolve_account
     from pipelines.blueprint import Blueprint
     from steps import contract
 
     account = resolve_account(settings)
     prefix = account.prefix
-    code = {module: bundles.code_bundle(ROOT, module, prefix) for module in bundles.entry_modules(ROOT)}
+    custom = custom_code.read(settings.code)
+    files = {module: custom.files_of(module) if custom else {} for module in bundles.entry_modules(ROOT)}
+    code = {module: bundles.code_bundle(ROOT, module, prefix, own) for module, own in files.items()}
     parts = {
         kind: bundles.settings_bundle(kind, contract.to_json(content), prefix, contract.SETTINGS_FILE)
-        for kind, content in slices.slices(settings, models, account.bucket).items()
+        for kind, content in slices.slices(settings, models, account.bucket, custom).items()
     }
     uris = ({k: b.uri for k, b in code.items()}, {k: b.uri for k, b in parts.items()})
     return Blueprint(settings, models, account, *uris), (*code.values(), *parts.values())

@@ -13,7 +13,7 @@ from pipelines import textgrid
 from pipelines.local import difference, forecast
 from pipelines.local.difference import Change
 from pipelines.local.forecast import Forecast
-from steps import contract
+from steps import contract, hooknames
 
 _MOST = 4
 """Files, keys and libraries that a sentence names."""
@@ -66,7 +66,7 @@ def _say_input(step: str, change: Change) -> str:
     if change.name == contract.IN_SETTINGS:
         shown: Sequence[str] = [setting_key(key) for key in change.keys]
     else:
-        shown = change.details if change.name in _WITH_FILES else ()
+        shown = [code_file(key) for key in change.details] if change.name in _WITH_FILES else ()
     return f"{noun} changed: {_list(shown)}" if shown else f"{noun} changed"
 
 
@@ -75,6 +75,16 @@ def noun_of(step: str, name: str) -> str:
     if name == contract.IN_RAW:
         return "train data" if step == contract.PREPARE_TRAINING else "prediction data"
     return _NOUNS.get(name, f"input {name!r}")
+
+
+def is_own(key: str) -> bool:
+    """Tell whether a file of a code bundle is one of the user's own."""
+    return key.startswith(f"{hooknames.FOLDER}/")
+
+
+def code_file(key: str) -> str:
+    """Return what people call a file of a code bundle: their own by the name they gave it."""
+    return key.removeprefix(f"{hooknames.FOLDER}/")
 
 
 def setting_key(key: str) -> str:

@@ -149,6 +149,7 @@ def _model(found: Mapping[str, Any], served_by: str | None) -> dict[str, Any]:
         "rows": found.get("rows", 0),
         "model_version": found.get("model_version"),
         "failure": found.get("failure") or (found.get("why") or None if found.get("rows_waiting") else None),
+        **({"custom_metrics": figures} if (figures := found.get("custom_metrics")) else {}),
     }
 
 

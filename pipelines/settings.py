@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from pipelines import custom_code
 from pipelines import document_problems as problems
 from pipelines.contradictions import SERVICE_RUNTIME, contradictions
 from pipelines.errors import SettingsError
@@ -80,6 +81,8 @@ class Settings(Frozen):
     output: Output = Output()
     parameters: Parameters = Field(default={})
     """the user's own pipeline parameters and their defaults ([how](../how-to/own-parameters.md))"""
+    code: Path | None = None
+    """Python file beside the config whose functions take part in the steps ([how](../how-to/customise-a-step.md))"""
     network: Network = Network()
     kms: Annotated[Text, Field(pattern=r"^[a-zA-Z0-9:/_-]+$", max_length=2048)] | None = None
     """key for volumes and outputs"""
@@ -141,6 +144,8 @@ def load(path: Path, environment: str | None = None) -> Settings:
     if environment:
         overlay = path.with_name(f"{path.stem}.{environment}{path.suffix}")
         document, source = problems.merge(document, problems.read_yaml(overlay)), f"{path} with {overlay.name}"
+    if isinstance(code := document.get("code"), str):
+        document = {**document, "code": str(path.parent / code)}
     return validate(document, source)
 
 
@@ -160,7 +165,7 @@ def validate(document: Mapping[str, Any], source: str) -> Settings:
     except ValidationError as error:
         found += problems.schema_problems(error, Settings, removed)
     if settings is not None:
-        found += contradictions(settings)
+        found += contradictions(settings) + custom_code.problems(settings.code)
     if found or settings is None:
         raise SettingsError(*(f"{source}: {problem}" for problem in dict.fromkeys(found)))
     return settings

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines import shards
+from pipelines.custom_code import CustomCode
 from pipelines.models import ModelSpec
 from pipelines.settings import Segments, Settings
 from pipelines.shards import Shard
@@ -34,16 +35,23 @@ def infer_kind(unit: str) -> str:
     return f"{INFER}-{unit}"
 
 
-def slices(settings: Settings, models: tuple[ModelSpec, ...], bucket: str) -> Mapping[str, Any]:
-    """Return every settings slice of a pipeline by kind."""
+def slices(
+    settings: Settings, models: tuple[ModelSpec, ...], bucket: str, custom: CustomCode | None = None
+) -> Mapping[str, Any]:
+    """Return every settings slice of a pipeline by kind; those of steps that call hooks of `custom` name them."""
+
+    def code_of(module: str, **more: Any) -> dict[str, Any]:
+        found = custom.slice_of(module, settings.parameters) if custom else {}
+        return {**found, **more} if found else {}
+
     fixed = {
-        PREPARE_TRAINING: prepare_training(settings, models),
-        PREPARE_PREDICTION: prepare_prediction(settings, models),
+        PREPARE_TRAINING: prepare_training(settings, models) | code_of("prepare"),
+        PREPARE_PREDICTION: prepare_prediction(settings, models) | code_of("prepare", seed=settings.training.seed),
         POSTPROCESS: postprocess(settings, models),
         LAMBDA: lambda_slice(settings, models, bucket),
     }
     jobs = shards.group(models)
-    train = {train_kind(shard.name): train_slice(settings, shard) for shard in jobs}
+    train = {train_kind(shard.name): train_slice(settings, shard) | code_of("train") for shard in jobs}
     infer = {infer_kind(shard.name): infer_slice(settings, shard) for shard in jobs}
     return {**fixed, **train, **infer}
 

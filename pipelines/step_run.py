@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipelines import local_executions, surroundings
-from pipelines.errors import ExecutionError, SettingsError
+from pipelines import custom_code, explain, local_executions, settings, surroundings
+from pipelines.custom_code import CustomCode
+from pipelines.errors import ExecutionError, PipelineError, SettingsError
 from pipelines.local import foreground, replay
 from pipelines.local.cores import own_cores
 from pipelines.local.replay import Recorded, Replayed
@@ -18,7 +20,7 @@ from pipelines.local.workspace import Workspace
 from pipelines.options import say_command, say_options
 from pipelines.surroundings import ROOT
 from pipelines.usage import Asked
-from steps import contract
+from steps import contract, hooknames
 
 _CODE = f"{contract.INPUT_ROOT}/{contract.IN_CODE}"
 _SHOWN = 10
@@ -40,9 +42,9 @@ def run_step(arguments: argparse.Namespace, asked: Asked) -> int:
             "reach it, not in a container; leave --launcher out"
         )
     workspace = local_executions.open_workspace(arguments.workspace)
-    recorded, hint = _recall(arguments, asked, workspace)
-    code = compare_code(workspace, recorded, arguments.code)
-    chosen = with_code_of(recorded, ROOT) if code.here else recorded
+    recorded, hint, own = _recall(arguments, asked, workspace)
+    code = compare_code(workspace, recorded, arguments.code, own)
+    chosen = with_code_of(recorded, ROOT, own) if code.here else recorded
     chosen = _debugged(chosen) if arguments.debug else chosen
     sys.stderr.write(say_start(recorded, code))
     done = replay.replay(workspace, chosen, functools.partial(foreground.run, own_interrupts=arguments.debug))
@@ -52,20 +54,31 @@ def run_step(arguments: argparse.Namespace, asked: Asked) -> int:
     return 1 if done.exit.code else 0
 
 
-def _recall(arguments: argparse.Namespace, asked: Asked, workspace: Workspace) -> tuple[Recorded, str]:
-    """Return the step as it was recorded, and the options that a command in a message needs."""
+def _recall(
+    arguments: argparse.Namespace, asked: Asked, workspace: Workspace
+) -> tuple[Recorded, str, CustomCode | None]:
+    """Return the step as it was recorded, the options that a command in a message needs, and the user's own code."""
     cores = len(own_cores())
     name = local_executions.find(workspace.root, asked).rpartition("/")[2]
     if replay.has_fetched(workspace, name):
         hint = say_options(arguments.config, arguments.env, arguments.workspace)
-        return replay.recall_fetched(workspace, name, arguments.only, cores), hint
+        recorded = replay.recall_fetched(workspace, name, arguments.only, cores)
+        return recorded, hint, _own_code(arguments.config, arguments.env)
     origin, definition = local_executions.read(workspace.root, name)
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
-    return replay.recall(workspace, name, definition, arguments.only, cores), hint
+    recorded = replay.recall(workspace, name, definition, arguments.only, cores)
+    return recorded, hint, _own_code(Path(origin.config), origin.environment)
 
 
-def compare_code(workspace: Workspace, recorded: Recorded, here: bool) -> Code:
-    """Return which code runs, and the files of the recorded code that are others in the repository now.
+def _own_code(config: Path, environment: str | None) -> CustomCode | None:
+    """Return the user's own code as the configuration names it now; None also where it has gone or is wrong."""
+    with contextlib.suppress(PipelineError):
+        return custom_code.read(settings.load(config, environment).code)
+    return None
+
+
+def compare_code(workspace: Workspace, recorded: Recorded, here: bool, own: CustomCode | None = None) -> Code:
+    """Return which code runs, and the files of the recorded code that are others now in repository and `own` code.
 
     Raises:
         ExecutionError: the repository's is asked for, and the step takes its code from somewhere else.
@@ -75,15 +88,25 @@ def compare_code(workspace: Workspace, recorded: Recorded, here: bool) -> Code:
         if here:
             raise ExecutionError(f"--code: step {recorded.step.name} has no input {contract.IN_CODE}; leave it out")
         return Code(here=False, changed=())
-    pairs = [(stored, ROOT / stored.key) for stored in workspace.objects(uri)]
-    changed = [s.key for s, own in pairs if not own.is_file() or own.read_bytes() != s.path.read_bytes()]
+    there = {stored.key: stored.path.read_bytes() for stored in workspace.objects(uri)}
+    now = {key: (ROOT / key).read_bytes() for key in there if (ROOT / key).is_file()}
+    if any(explain.is_own(key) for key in there):
+        now |= own.files_of(_module(recorded)) if own else {}
+    changed = [explain.code_file(key) for key in there if there[key] != now.get(key)]
     return Code(here, tuple(changed))
 
 
-def with_code_of(recorded: Recorded, root: Path) -> Recorded:
+def _module(recorded: Recorded) -> str:
+    """Return the module of `steps` that a step runs."""
+    return str(recorded.job.entrypoint[-1]).rpartition(".")[2]
+
+
+def with_code_of(recorded: Recorded, root: Path, own: CustomCode | None = None) -> Recorded:
     """Return the step with the code of a folder: its files themselves, so that pdb shows and stops in them."""
-    own = {name: value.replace(_CODE, str(root)) for name, value in recorded.job.environment.items()}
-    return replace(recorded, job=replace(recorded.job, environment=own))
+    environment = {name: value.replace(_CODE, str(root)) for name, value in recorded.job.environment.items()}
+    if own:
+        environment[hooknames.FOLDER_VARIABLE] = str(own.path.parent.resolve())
+    return replace(recorded, job=replace(recorded.job, environment=environment))
 
 
 def _debugged(recorded: Recorded) -> Recorded:

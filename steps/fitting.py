@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import debugger, failure, importing, job, trial
+from steps import debugger, failure, hooknames, importing, job, trial
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class Request:
     training: Mapping[str, Any]
     time_limit: float
     threads: int
+    code: Mapping[str, Any] | None = None
+    """Which of the user's own hooks the fit calls."""
 
     @classmethod
     def of(
@@ -49,6 +51,7 @@ class Request:
             training=model["training"],
             time_limit=time_limit,
             threads=threads,
+            code=settings.get(hooknames.KEY),
         )
 
 

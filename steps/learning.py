@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,13 @@ from steps import (
     evaluation,
     failure,
     fitting,
+    hooknames,
+    hooks,
     importing,
     installed,
     job,
     measurement,
+    own_metrics,
     scoring,
     speed,
     trial,
@@ -58,7 +61,7 @@ def train(request: fitting.Request, folder: Path) -> None:
         trial.Ended: the data, the settings or a shortage ended it.
     """
     check_names(request.training)
-    prepared = Path(request.prepared)
+    own, prepared = _own_hooks(request), Path(request.prepared)
     schema = job.read_json(prepared / contract.SCHEMA_FILE)
     columns = [column["name"] for column in schema["columns"]]
     fitted = fit(request, columns, folder / "predictor")
@@ -67,16 +70,50 @@ def train(request: fitting.Request, folder: Path) -> None:
     evaluated.mkdir(parents=True)
     with on_data(f"the trained model could not score {fitting.count(_holdout_rows(prepared))} of its holdout"):
         deployed = _deployed(fitted.predictor, folder / "artifact")
-        measured = measurement.measure(deployed, _holdout(request, columns), fitted.baseline)
+        gathered = own_metrics.Gathered()
+        watch = gathered.add if own and own.has(hooknames.METRICS) else None
+        measured = measurement.measure(deployed, replace(_holdout(request, columns), watch=watch), fitted.baseline)
         fast = _against_floor(deployed, request, measured, fitted.seconds)
+    figures = _own_figures(own, request, gathered)
     packed = _pack(request, fitted, measured, schema, folder)
-    found = {**_evaluation(request, fitted, measured, packed), "speed": fast}
+    found = {**_evaluation(request, fitted, measured, packed), "speed": fast, **figures}
     for warning in speed.warnings(found):
         log.warning("%s: %s", request.name, warning)
     job.write_json(evaluated / contract.EVALUATION_FILE, found)
     measurement.write_details(fitted.predictor, measured, fitted.seconds, evaluated)
     for name in (contract.SCHEMA_FILE, contract.PROFILE_FILE):
         shutil.copyfile(prepared / name, evaluated / name)
+
+
+def _own_hooks(request: fitting.Request) -> hooks.Hooks | None:
+    """Return the user's hooks that a fit calls; end as refused where they cannot be imported."""
+    try:
+        return hooks.load({hooknames.KEY: request.code})
+    except hooks.HookError as error:
+        raise trial.Ended(trial.REFUSED, str(error)) from error
+
+
+def _context(own: hooks.Hooks, request: fitting.Request) -> hooks.Context:
+    return own.context(
+        {**request.training, "time_limit": request.time_limit, "threads": request.threads},
+        step=contract.TRAIN,
+        model=request.name,
+        slug=request.slug,
+        training=True,
+        label=request.label,
+        id=request.id or "",
+        seed=request.training["seed"],
+    )
+
+
+def _own_figures(
+    own: hooks.Hooks | None, request: fitting.Request, gathered: own_metrics.Gathered
+) -> dict[str, dict[str, float]]:
+    """Return the entry of the evaluation with the figures of the `metrics` hook; nothing without one."""
+    if own is None or not own.has(hooknames.METRICS):
+        return {}
+    with on_data("the hook metrics failed"):
+        return {"custom_metrics": own_metrics.compute(own, _context(own, request), gathered)}
 
 
 def check_names(training: Mapping[str, Any]) -> None:
@@ -168,6 +205,8 @@ def on_data(failed: str) -> Iterator[None]:
         yield
     except (trial.Ended, MemoryError, OSError):
         raise
+    except hooks.HookError as error:  # the user's own text; pdb finds the cause
+        raise trial.Ended(trial.FAILED, str(error)) from error
     except job.StepError as error:  # our own text, free of cells
         raise trial.Ended(trial.FAILED, str(error)) from None
     except Exception as error:  # noqa: BLE001 - seam to AutoGluon

@@ -50,6 +50,8 @@ class Holdout:
     categories: tuple[str, ...]
     model: str
     seed: int
+    watch: Callable[[scoring.Floats, scoring.Floats], None] | None = None
+    """Is given labels and predictions of each batch."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def measure(predictor: scoring.Predictor, holdout: Holdout, baseline: float) -> 
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told by the sums
             errors.add(scored.actual, scored.predicted)
             bootstrap.add(abs(scored.predicted - scored.actual))
+        if holdout.watch:
+            holdout.watch(scored.actual, scored.predicted)
         seconds += scored.seconds
         predictions.append(_predictions(scored, kept, holdout))
         samples.append(_taken(scored, sampled).select([*holdout.columns, holdout.label]))

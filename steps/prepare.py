@@ -18,12 +18,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from steps import assignment, contract, intake, isolation, job, prepare_prediction, prepare_training, rawfile
+from steps import assignment, contract, hooks, intake, isolation, job, prepare_prediction, prepare_training, rawfile
 from steps.contract import DataFile
 from steps.intake import Settings
 from steps.isolation import Scope
 from steps.job import StepError
 from steps.rawfile import RawFile, Source
+from steps.reshape import Custom
 from steps.schema import Schema
 
 TRAINING = "training"
@@ -62,15 +63,17 @@ class Delivered:
 
 def _training(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
     chosen = Settings.from_json(settings)
+    custom = _custom(settings, contract.PREPARE_TRAINING)
     with _checking(delivered, chosen.delimiter, scope) as checked:
         whole = _open_files(delivered, chosen.delimiter, scope, {chosen.label}, intake.named_columns(chosen))
         source = Source(tuple(whole), delivered.version, delivered.raw, checked)
-        prepare_training.prepare(chosen, source, scratch, scope)
+        prepare_training.prepare(chosen, source, scratch, scope, custom)
 
 
 def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, scope: Scope) -> None:
     schema = Schema.from_json(job.read_json(contract.input_dir(contract.IN_SCHEMA) / contract.SCHEMA_FILE))
     chosen = prepare_prediction.Settings.from_json(settings)
+    custom = _custom(settings, contract.PREPARE_PREDICTION)
     needed = {chosen.id, *(column.name for column in schema.columns)}
     named = assignment.where_columns(chosen.rules)
     with _checking(delivered, chosen.delimiter, scope) as checked:
@@ -79,7 +82,14 @@ def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, s
         blanks = [_blank(whole[0], key, chosen.delimiter) for key in lost]
         files = tuple(sorted([*whole, *blanks], key=lambda file: file.key))
         source = Source(files, delivered.version, delivered.raw, checked)
-        prepare_prediction.prepare(chosen, schema, source, scratch, scope)
+        request = prepare_prediction.Request(chosen, schema, source, custom)
+        prepare_prediction.prepare(request, scratch, scope)
+
+
+def _custom(settings: dict[str, Any], step: str) -> Custom | None:
+    """Return the user's `prepare` hook, or None where there is none."""
+    found = hooks.load(settings)
+    return Custom(found, settings, step, step == contract.PREPARE_TRAINING) if found else None
 
 
 @contextmanager

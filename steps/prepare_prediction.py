@@ -5,7 +5,8 @@ The flow is `prepare`, top to bottom. Every row keeps its position over all file
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,13 +16,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from steps import assignment, chunk, contract, job, loading, problem, routing, tables
+from steps import assignment, chunk, contract, job, loading, problem, reshape, routing, tables
 from steps.assignment import Placement, Plan, Rule
-from steps.isolation import Owners, Scope
+from steps.hooks import HookError
+from steps.isolation import BlamedError, Owners, Scope
 from steps.loading import Layout, Loaded, Misfits
 from steps.profile import Profile
 from steps.rawfile import RawFile, Source
-from steps.schema import Schema
+from steps.reshape import Custom, Reshape
+from steps.schema import Column, Prepared, Schema
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Request:
     settings: Settings
     trained: Schema
     source: Source
+    custom: Custom | None = None
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,23 @@ class Data:
     id_type: str
     failed: Mapping[int, str]
     waiting: Mapping[int, int | None]
+    custom: Custom | None = None
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """Return the columns that models are given."""
+        return self.schema.prepared.columns if self.schema.prepared else self.schema.columns
 
 
-def prepare(settings: Settings, trained: Schema, source: Source, scratch: Path, scope: Scope) -> None:
+def prepare(request: Request, scratch: Path, scope: Scope) -> None:
     """Prepare all prediction files into the step's output; raise StepError for anything that forbids it."""
+    settings, trained, source = request.settings, request.trained, request.source
+    if bool(request.custom) != bool(trained.prepared):
+        raise job.StepError("the training data were prepared with other code (hook prepare): run PrepareTraining again")
     _check_columns(settings, trained, [file for file in source.files if file.blank is None])
     with tables.connect(scratch) as connection:
-        data = _load(connection, Request(settings, trained, source), scope)
-        _write_models(connection, data)
+        data = _load(connection, request, scope)
+        _write_models(connection, data, scope)
     _write_summary(data, source)
 
 
@@ -107,7 +120,7 @@ def _load(connection: tables.Connection, request: Request, scope: Scope) -> Data
     placed, id_type = _without_lost(placement, scope), loading.id_type(connection, kept)
     loading.forget(connection)
     sizes = routing.sizes(counts, placed.models)
-    return Data(settings, trained, loaded, plan, placed, sizes, id_type, scope.failed, waiting)
+    return Data(settings, trained, loaded, plan, placed, sizes, id_type, scope.failed, waiting, request.custom)
 
 
 def _load_rows(connection: tables.Connection, source: Source, layout: Layout, plan: Plan) -> Loaded:
@@ -159,19 +172,21 @@ def _count_waiting(
     return {model: count or (None if model in uncountable else 0) for model, count in waiting.items()}
 
 
-def _write_models(connection: tables.Connection, data: Data) -> None:
-    opened = set()
+def _write_models(connection: tables.Connection, data: Data, scope: Scope) -> None:
+    opened, hooked = set(), _Hooked(data, scope.isolates)
     with ThreadPoolExecutor(tables.threads()) as threads:
 
-        def open_folder(model: int) -> _Folder:
+        def open_folder(model: int) -> routing.Folder:
             opened.add(model)
-            return _Folder(data, model, threads)
+            folder = _Folder(data, model, threads)
+            return hooked.before(folder, model)
 
         for group in routing.groups(data.sizes, routing.most_waiting(tables.memory(), len(data.schema.columns))):
             routing.distribute(_stream(connection, data), group, None, open_folder)
         for model in range(len(data.settings.rules)):
             if model not in opened:
                 open_folder(model).finish()
+    hooked.conclude()
 
 
 def _stream(connection: tables.Connection, data: Data) -> Iterator[routing.Batch]:
@@ -183,18 +198,85 @@ def _stream(connection: tables.Connection, data: Data) -> Iterator[routing.Batch
         yield lookup.models(batch.column(0).to_numpy()), batch.set_column(0, contract.ROW, positions)
 
 
+class _Hooked:
+    """Calls the `prepare` hook before rows are written; where segments are isolated, one failure stops only its own."""
+
+    def __init__(self, data: Data, isolates: bool) -> None:
+        self.failed: dict[int, str] = {}
+        self._data, self._isolates = data, isolates
+
+    def before(self, folder: _Folder, model: int) -> routing.Folder:
+        """Return what makes the rows of a model that the folder takes: the folder itself where there is no hook."""
+        rule, data, prepared = self._data.settings.rules[model], self._data, self._data.schema.prepared
+        if data.custom is None or prepared is None:
+            return folder
+        work = data.custom.of(rule.name, rule.slug, (data.settings.id,), data.schema.columns)
+        return _Reshaped(self, folder, model, partial(_make, work, prepared))
+
+    def fail(self, model: int, error: HookError) -> None:
+        """Take note of a model whose rows the hook cannot make; raise it where one model stands for all."""
+        if not self._isolates:
+            raise error
+        self.failed.setdefault(model, str(error))
+
+    def conclude(self) -> None:
+        """Raise BlamedError for the models for which the hook failed, with nothing left of what was written."""
+        if self.failed:
+            for output in (contract.OUT_PREDICT, contract.OUT_PARTS):
+                shutil.rmtree(contract.output_dir(output), ignore_errors=True)
+            texts = list(dict.fromkeys(self.failed.values()))
+            raise BlamedError(texts, {model: [text] for model, text in self.failed.items()})
+
+
+class _Reshaped:
+    """A folder that is given what the `prepare` hook makes of the rows."""
+
+    def __init__(
+        self, hooked: _Hooked, folder: _Folder, model: int, make: Callable[[pa.Table, bool], pa.Table]
+    ) -> None:
+        self._hooked, self._folder, self._model, self._make = hooked, folder, model, make
+        self._first = True
+
+    def add(self, rows: pa.Table) -> None:
+        """Write what the hook makes of a chunk of rows."""
+        if self._model in self._hooked.failed:
+            return
+        try:
+            features = self._make(rows.remove_column(0), self._first)
+        except HookError as error:
+            self._hooked.fail(self._model, error)
+            return
+        self._first = False
+        self._folder.add(pa.Table.from_arrays([*rows.columns[:2], *features.columns], self._folder.names))
+
+    def finish(self) -> None:
+        """Close the folder."""
+        self._folder.finish()
+
+
+def _make(work: Reshape, wanted: Prepared, rows: pa.Table, first: bool) -> pa.Table:
+    """Return the features of a chunk as models take them."""
+    made = work.rows(rows, first)
+    return reshape.fit_to(made.table, made.kinds, wanted, work.hooks)
+
+
 class _Folder:
     """One model's folders: parts, by themselves so that instances can share them out; profile and last the status."""
 
     def __init__(self, data: Data, model: int, threads: Executor) -> None:
         self._data, self._model = data, model
         ids = [pa.field(contract.ROW, pa.int64()), chunk.field(data.settings.id, data.id_type)]
-        self._layout = pa.schema([*ids, *chunk.fields(data.schema.columns)])
+        self._layout = pa.schema([*ids, *chunk.fields(data.features)])
         self._folder = data.settings.rules[model].folder
         self._path = contract.output_dir(contract.OUT_PREDICT) / self._folder
-        self._profile = Profile(data.schema.columns)
+        self._profile = Profile(data.features)
         self._profiling = chunk.Line(threads)
         self._parts = chunk.PartWriter(contract.output_dir(contract.OUT_PARTS), (self._folder,), self._layout, threads)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the columns of the rows that are written."""
+        return list(self._layout.names)
 
     def add(self, rows: pa.Table) -> None:
         """Write a chunk of rows."""

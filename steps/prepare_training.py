@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from steps.isolation import Owners, Scope
 from steps.loading import Loaded
 from steps.profile import Profile
 from steps.rawfile import Source
-from steps.schema import ModelSchema, Schema
+from steps.reshape import Custom, Reshape
+from steps.schema import Column, ModelSchema, Prepared, Schema
+from steps.spill import Spill
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Read:
 
 @dataclass(frozen=True)
 class Data:
-    """The training data in the database: typed, assigned and split; `failed` are the models left out, with why."""
+    """The training data in the database: typed, assigned and split; `failed` are the models left out, with why.
+
+    `prepared` is what the `prepare` hook made of the columns, `left_out` how many rows of each model it dropped.
+    """
 
     settings: Settings
     typing: Typing
@@ -47,6 +52,13 @@ class Data:
     counts: Mapping[int, tuple[int, int]]
     id_type: str | None
     failed: Mapping[int, str]
+    prepared: Prepared | None = None
+    left_out: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """Return the columns that models are given."""
+        return self.prepared.columns if self.prepared else self.typing.columns
 
     @property
     def pooled(self) -> int | None:
@@ -59,20 +71,34 @@ class Data:
         found = routing.sizes(labelled, self.placement.models)
         return found if self.pooled is None else {**found, self.pooled: sum(found.values())}
 
+    def left_out_of_all(self) -> int:
+        """Return how many rows the hook dropped; a pooled model's are those of the others too."""
+        return max(self.left_out.get(self.pooled, 0) if self.pooled is not None else 0, self._left_out_of_own())
+
+    def _left_out_of_own(self) -> int:
+        return sum(rows for model, rows in self.left_out.items() if model != self.pooled)
+
     def dropped(self, model: int | None) -> int:
         """Return how many rows without a label a model's rows had; None: all rows."""
         codes = self.placement.models
         return sum(rows - kept for code, (rows, kept) in self.counts.items() if model in (None, codes[code]))
 
 
-def prepare(settings: Settings, source: Source, scratch: Path, scope: Scope) -> None:
+def prepare(settings: Settings, source: Source, scratch: Path, scope: Scope, custom: Custom | None = None) -> None:
     """Prepare all training files into the step's outputs; raise StepError for anything that forbids it."""
     intake.check_columns(settings, source.files)
     with tables.connect(scratch) as connection:
         plan = assignment.make_plan(settings.rules, source.files)
         typing, loaded = intake.load(connection, settings, source, plan, scope)
         data = _place(connection, settings, Read(typing, loaded, plan), scope)
-        trained = _write_models(connection, data, _hold_out(connection, data))
+        held = _hold_out(connection, data)
+        if custom is None:
+            trained = _write_models(connection, data, held)
+        else:
+            spill = _spill(connection, data, held, _spill_of(data, custom, scratch / "prepare", scope))
+            prepared = spill.prepared(data.pooled)
+            data = replace(data, prepared=prepared, left_out=spill.dropped)
+            trained = _write_spilled(data, spill, prepared)
     _write_summaries(data, source, trained)
 
 
@@ -147,6 +173,37 @@ def _write_models(connection: tables.Connection, data: Data, held: npt.NDArray[n
     return {rule.slug: folders[n].has_rows_to_train or n in data.failed for n, rule in enumerate(rules)}
 
 
+def _spill_of(data: Data, custom: Custom, folder: Path, scope: Scope) -> Spill:
+    settings = data.settings
+    roles = [*([settings.id] if data.id_type else []), settings.label]
+
+    def reshape_of(model: int) -> Reshape:
+        rule = settings.rules[model]
+        return custom.of(rule.name, rule.slug, roles, data.typing.columns)
+
+    return Spill(folder, custom.hooks, reshape_of, scope.isolates)
+
+
+def _spill(connection: tables.Connection, data: Data, held: npt.NDArray[np.bool_], spill: Spill) -> Spill:
+    """Give the hook the rows of every model, and keep what it makes of them."""
+    for group in routing.groups(data.sizes(), routing.most_waiting(tables.memory(), len(data.typing.columns))):
+        routing.distribute(_stream(connection, data, held), group, data.pooled, spill.open)
+    return spill
+
+
+def _write_spilled(data: Data, spill: Spill, prepared: Prepared) -> dict[str, bool]:
+    """Write every model's folder from what the hook made; return as `_write_models` does."""
+    found = {}
+    with ThreadPoolExecutor(tables.threads()) as threads:
+        for model, rule in enumerate(data.settings.rules):
+            folder = _Folder(data, model, threads)
+            for rows in spill.chunks(model, prepared):
+                folder.add(rows)
+            folder.finish()
+            found[rule.slug] = folder.has_rows_to_train or model in data.failed
+    return found
+
+
 def _stream(connection: tables.Connection, data: Data, held: npt.NDArray[np.bool_]) -> Iterator[routing.Batch]:
     """Yield all rows in file order, with the model of each; the first column tells which are held out."""
     lookup = routing.Lookup(data.placement.models)
@@ -162,11 +219,11 @@ class _Folder:
 
     def __init__(self, data: Data, model: int, threads: Executor) -> None:
         self._data, self._model = data, model
-        settings, typing, rule = data.settings, data.typing, data.settings.rules[model]
+        settings, rule = data.settings, data.settings.rules[model]
         ids = [chunk.field(settings.id, data.id_type)] if data.id_type else []
-        self._layout = pa.schema([*ids, chunk.field(settings.label, schema.NUMBER), *chunk.fields(typing.columns)])
+        self._layout = pa.schema([*ids, chunk.field(settings.label, schema.NUMBER), *chunk.fields(data.features)])
         self._path = contract.output_dir(contract.OUT_TRAIN) / rule.folder
-        self._profile = Profile(typing.columns, settings.label)
+        self._profile = Profile(data.features, settings.label)
         self._profiling = chunk.Line(threads)
         parts = (contract.TRAIN_DIR, contract.HOLDOUT_DIR)
         self._parts = chunk.PartWriter(self._path, parts, self._layout, threads)
@@ -198,15 +255,19 @@ class _Folder:
             {**sizes, "label": profile.label_json(), "columns": profile.columns_json()},
         )
         status = _status(sizes, data.dropped(None if rule.pooled else model), data.failed.get(model))
-        job.write_json(self._path / contract.STATUS_FILE, status)
+        job.write_json(self._path / contract.STATUS_FILE, {**status, **_left_out(data, data.left_out.get(model, 0))})
 
 
 def _model_schema(data: Data, rule: Rule, profile: Profile) -> ModelSchema:
     settings = data.settings
     columns = tuple(summary.to_column() for summary in profile.columns)
-    return ModelSchema(
-        rule.name, rule.slug, settings.label, settings.id, settings.segment, columns, data.typing.ignored
-    )
+    ignored = (*data.typing.ignored, *(data.prepared.empty if data.prepared else ()))
+    return ModelSchema(rule.name, rule.slug, settings.label, settings.id, settings.segment, columns, ignored)
+
+
+def _left_out(data: Data, rows: int) -> dict[str, int]:
+    """Return what is told of the rows that the hook left out; nothing where there is none."""
+    return {"dropped_by_prepare": rows} if data.prepared else {}
 
 
 def _status(sizes: Mapping[str, int], dropped: int, failure: str | None) -> dict[str, Any]:
@@ -220,7 +281,7 @@ def _status(sizes: Mapping[str, int], dropped: int, failure: str | None) -> dict
 
 def _write_summaries(data: Data, source: Source, trained: Mapping[str, bool]) -> None:
     settings, typing, loaded = data.settings, data.typing, data.loaded
-    columns = Schema(typing.columns, settings.label, settings.id, settings.segment, trained)
+    columns = Schema(typing.columns, settings.label, settings.id, settings.segment, trained, data.prepared)
     job.write_json(contract.output_dir(contract.OUT_SCHEMA) / contract.SCHEMA_FILE, columns.to_json())
     summary = {
         "version": source.version,
@@ -230,8 +291,18 @@ def _write_summaries(data: Data, source: Source, trained: Mapping[str, bool]) ->
         "dropped_null_label": data.dropped(None),
         "rest_rows": data.placement.rest_rows,
         "skipped_rows": data.placement.skipped_rows,
-        "columns": {column.name: column.kind for column in typing.columns},
+        "columns": {column.name: column.kind for column in data.features},
         "ignored": list(typing.ignored),
-        "warnings": list(typing.warnings),
+        "warnings": [*typing.warnings, *_hook_warnings(data)],
+        **_left_out(data, data.left_out_of_all()),
     }
     job.write_json(contract.output_dir(contract.OUT_TRAIN) / contract.DATA_FILE, summary)
+
+
+def _hook_warnings(data: Data) -> list[str]:
+    """Return what the `prepare` hook did that nobody may overlook."""
+    if data.prepared is None:
+        return []
+    empty = [f"column {name!r}, made by prepare, is empty in all rows and is ignored" for name in data.prepared.empty]
+    count = data.left_out_of_all()
+    return [*empty, *([f"prepare dropped {count:,} training rows"] if count else [])]

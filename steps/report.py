@@ -319,6 +319,7 @@ def _facts(model: summary.Model) -> list[tuple[str, str]]:
         ("Holdout rows/s", figure(model.evaluation.get("predict_rows_per_second"))),
         ("Inference", f"{figure(model.inference.get('seconds'))} s"),
         ("Default version", figure(model.inference.get("version"))),
+        *((name, figure(value)) for name, value in (model.evaluation.get("custom_metrics") or {}).items()),
     ]
 
 

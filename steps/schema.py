@@ -34,14 +34,32 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """The feature columns that the `prepare` hook makes of a schema's, and those that it leaves `empty` in all rows."""
+
+    columns: tuple[Column, ...]
+    empty: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Prepared:
+        """Return what `dataclasses.asdict` made of it."""
+        columns = tuple(Column(column["name"], column["kind"]) for column in found["columns"])
+        return cls(columns, tuple(found["empty"]))
+
+
+@dataclass(frozen=True)
 class Schema:
-    """Feature columns in training order, the columns with a role, and which models have rows to train on."""
+    """Feature columns in training order, the columns with a role, and which models have rows to train on.
+
+    These are the columns of the raw files; a model is given the `prepared` ones where there are any.
+    """
 
     columns: tuple[Column, ...]
     label: str
     id: str
     segment: str | None
     trained: Mapping[str, bool]
+    prepared: Prepared | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is written to the global `schema.json`."""
@@ -51,6 +69,7 @@ class Schema:
             "id": self.id,
             "segment": self.segment,
             "trained": dict(self.trained),
+            **({"prepared": asdict(self.prepared)} if self.prepared else {}),
         }
 
     @classmethod
@@ -62,6 +81,7 @@ class Schema:
             id=found["id"],
             segment=found["segment"],
             trained=dict(found["trained"]),
+            prepared=Prepared.from_json(found["prepared"]) if found.get("prepared") else None,
         )
 
 

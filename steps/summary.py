@@ -181,6 +181,7 @@ def _model(model: Model) -> dict[str, Any]:
         "autogluon_version": inference.get("autogluon_version") or evaluation.get("autogluon_version"),
         "warnings": [*speed.warnings(evaluation), *(inference.get("warnings") or ())],
         "drift": _drift(model),
+        **({"custom_metrics": figures} if (figures := evaluation.get("custom_metrics")) else {}),
     }
 
 

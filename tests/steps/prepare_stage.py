@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from steps import contract, prepare
+from steps import contract, hooknames, prepare
 
 RAW = "s3://bucket/raw/"
 SLICE: dict[str, Any] = {
@@ -47,6 +47,8 @@ class Stage:
     def __init__(self, root: Path, monkeypatch: Any) -> None:
         self.raw = root / "raw"
         self.raw.mkdir()
+        self.code: str | None = None
+        """The user's own code, with a `prepare` hook."""
         self._root = root
         self._monkeypatch = monkeypatch
         monkeypatch.setenv("PREPARE_MEMORY_LIMIT", "500MB")
@@ -77,10 +79,18 @@ class Stage:
     def _enter(self, name: str, settings: dict[str, Any]) -> None:
         shutil.rmtree(self._root / name, ignore_errors=True)
         self._monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(self._root / name))
+        if self.code is not None:
+            settings = {**settings, "code": self._deliver(self.code)}
         folder = contract.input_dir(contract.IN_SETTINGS)
         folder.mkdir(parents=True)
         (folder / contract.SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
         contract.input_dir(contract.IN_RAW).symlink_to(self.raw)
+
+    def _deliver(self, code: str) -> dict[str, Any]:
+        folder = contract.input_dir(contract.IN_CODE) / hooknames.FOLDER
+        folder.mkdir(parents=True)
+        (folder / "my_steps.py").write_text(code, encoding="utf-8")
+        return {"file": "my_steps.py", "hooks": ["prepare"], "parameters": {}}
 
     def _arguments(self, kind: str, start: str) -> list[str]:
         files = [self._describe(path) for path in self.raw.rglob("*") if path.name.startswith(start)]
