@@ -26,7 +26,7 @@ from pipelines.local.record import (
     StepEvent,
     StepRecord,
 )
-from pipelines.local.schedule import build_graph, depths
+from pipelines.local.schedule import Graph, build_graph, depths
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.origin import Origin
@@ -42,18 +42,42 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outline:
-    """What is known of a step before it runs; `depth` is the number of steps on the longest way that leads to it."""
+    """What is known of a step before it runs.
+
+    `depth` is the number of steps on the longest way that leads to it, `needs` the places of the steps it waits for
+    directly: of those that another of them waits for, none. `about` is its description, which names the model.
+    """
 
     name: str
     type: str
     depth: int
+    needs: tuple[int, ...]
+    about: str
 
 
 def outline(definition: Definition) -> tuple[Outline, ...]:
     """Return the steps of a definition in its order."""
     graph = build_graph(definition)
-    found = depths(graph)
-    return tuple(Outline(name, step.type, found[name]) for name, step in graph.steps.items())
+    found, direct = depths(graph), _direct(graph)
+    return tuple(
+        Outline(name, step.type, found[name], direct[name], _cut(step.description))
+        for name, step in graph.steps.items()
+    )
+
+
+def _direct(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Return the places of each step's needs without those behind another need; a set of places is an integer."""
+    places = {name: place for place, name in enumerate(graph.steps)}
+    behind: dict[str, int] = {}
+    found: dict[str, tuple[int, ...]] = {}
+    for name in graph.order:
+        further = 0
+        for need in graph.needs[name]:
+            further |= behind[need]
+        own = sorted(places[need] for need in graph.needs[name])
+        found[name] = tuple(place for place in own if not further >> place & 1)
+        behind[name] = further | sum(1 << place for place in own)
+    return found
 
 
 def line(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str) -> Json:
@@ -76,9 +100,15 @@ def line(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str) -> J
     }
 
 
+def since(outcome: Outcome) -> float | None:
+    """Return when the last attempt began, in seconds since the epoch: what ended before it was kept."""
+    ends = [record.started + record.seconds for record in outcome.steps.values() if record.started]
+    return round(max(ends) - outcome.seconds, 2) if ends else None
+
+
 def waiting(origin: Origin) -> Json:
     """Return the line of an execution of which nothing has happened yet."""
-    return {**_bare(origin), "status": WAITING}
+    return {**_bare(origin), "status": WAITING, "steps": True}
 
 
 def _bare(origin: Origin) -> Json:

@@ -18,7 +18,8 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +34,30 @@ from pipelines.options import say_options
 from pipelines.origin import Origin
 from pipelines.progress import Progress
 from pipelines.results import EXECUTING
-from pipelines.runs_data import Json, Live
+from pipelines.runs_data import Json, Live, Outline
 
 PAGE_FILE, INDEX_FILE, RUN_FILE = "runs.html", "runs-index.js", "run.js"
 PAUSE = 1.0
 """Seconds between two writings of a running execution."""
 BEAT = 5.0
 """Seconds after which it is written though nothing happened; the page waits for four of these."""
-MOST = 500
-"""Executions that the page lists."""
-MOST_NEW = 50
-"""Executions of an older workspace whose steps are written when the page is made for the first time."""
 _FORMAT = 1
 _HEAD = 'runsPage("'
 
 
-def refresh(workspace: Workspace, own: Json | None = None) -> None:
+@dataclass(frozen=True)
+class Amount:
+    """How many executions the page lists, and how many are read, and their steps written, at one time.
+
+    An older workspace may hold many that no page has shown yet, and a run that has just begun must not wait for them.
+    """
+
+    lines: int = 2_000
+    read: int = 500
+    steps: int = 50
+
+
+def refresh(workspace: Workspace, own: Json | None = None, amount: Amount = Amount()) -> None:
     """Write page and index anew from what the workspace holds; `own` is the line of an execution that runs.
 
     Raises:
@@ -60,10 +69,10 @@ def refresh(workspace: Workspace, own: Json | None = None) -> None:
     known = _known(workspace.root / INDEX_FILE)
     origins = sorted(local_executions.read_origins(workspace.root), key=lambda origin: origin.started, reverse=True)
     lines, new = [], 0
-    for origin in origins[:MOST]:
+    for origin in origins[: amount.lines]:
         if own and origin.execution == own["id"]:
             lines.append(own)
-        elif line := _line(workspace, origin, known, with_steps=new < MOST_NEW):
+        elif line := _line(workspace, origin, known, new, amount):
             new += line is not known.get(origin.execution)
             lines.append(line)
     content = {"format": _FORMAT, "total": len(origins), "runs": lines}
@@ -80,21 +89,28 @@ def _known(path: Path) -> dict[str, Json]:
         return {}
 
 
-def _line(workspace: Workspace, origin: Origin, known: Mapping[str, Json], *, with_steps: bool) -> Json | None:
-    """Return the line of an execution, from the index where its log is as it was then; None where it has none."""
+def _line(workspace: Workspace, origin: Origin, known: Mapping[str, Json], read: int, amount: Amount) -> Json | None:
+    """Return the line of an execution, from the index where its log is as it was then; None where it has none.
+
+    `read` is how many were read anew before it: when they are many, this one waits for another time.
+    """
     folder = workspace.root / local_executions.FOLDER / origin.execution
     if not is_execution_id(origin.execution) or not (folder / history.EVENTS_FILE).is_file():
         return None
     stamp, before = _stamp(folder), known.get(origin.execution)
     if before and before.get("stamp") == stamp and runs_data.is_over(before["status"]):
         return before
+    if read >= amount.read:
+        return None
     try:
         outcome = history.load(workspace, origin.execution)
-        line = {**runs_data.line(workspace, origin, outcome, _hint(workspace, origin)), "stamp": stamp}
-        if with_steps and runs_data.is_over(line["status"]):
+        found = runs_data.line(workspace, origin, outcome, _hint(workspace, origin))
+        line = {**found, "since": runs_data.since(outcome), "stamp": stamp}
+        if read < amount.steps and runs_data.is_over(line["status"]):
             definition = document.parse((folder / history.DEFINITION_FILE).read_text(encoding="utf-8"))
-            rows = runs_data.rows(runs_data.outline(definition), outcome.steps, workspace.root)
-            write_run(workspace, line, rows)
+            outlines = runs_data.outline(definition)
+            write_run(workspace, line, outlines, runs_data.rows(outlines, outcome.steps, workspace.root))
+        line["steps"] = (folder / RUN_FILE).is_file()
     except (ExecutionError, OSError, ValueError, KeyError, TypeError):
         return None  # damaged; its own commands say so
     return line
@@ -110,10 +126,16 @@ def _hint(workspace: Workspace, origin: Origin) -> str:
     return say_options(Path(origin.config), origin.environment, default if root == default.resolve() else root)
 
 
-def write_run(workspace: Workspace, line: Json, rows: list[list[Any]]) -> None:
+def write_run(workspace: Workspace, line: Json, outlines: Sequence[Outline], rows: list[list[Any]]) -> None:
     """Write the steps of an execution, signed with the time."""
-    path = workspace.execution(line["id"]) / RUN_FILE
-    _write(path, "run", {"beat": round(time.time(), 1), "line": line, "steps": rows}, workspace.scratch)
+    content = {
+        "beat": round(time.time(), 1),
+        "line": line,
+        "steps": rows,
+        "needs": [step.needs for step in outlines],
+        "about": [step.about for step in outlines],
+    }
+    _write(workspace.execution(line["id"]) / RUN_FILE, "run", content, workspace.scratch)
 
 
 def _write(path: Path, kind: str, content: Json, scratch: Path) -> None:
@@ -124,9 +146,11 @@ def _write(path: Path, kind: str, content: Json, scratch: Path) -> None:
 
 def _page() -> str:
     """Return the page: our own markup, style and script, without data."""
-    html, style, script = (
-        Path(__file__).with_name(f"runs.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    html, style, graph, list_ = (
+        Path(__file__).with_name(name).read_text(encoding="utf-8")
+        for name in ("runs.html", "runs.css", "runs_graph.js", "runs.js")
     )
+    script = graph + list_
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return html.replace("{{ style }}", style).replace("{{ digest }}", digest).replace("{{ script }}", script)
 
@@ -172,10 +196,11 @@ class Recorder:
             return
         self._shown = True
         began = runs_data.waiting(self._origin)
-        refresh(self._workspace, began)
         outlines = runs_data.outline(self._definition)
         folder = self._workspace.execution(self._origin.execution)
         live = Live(outlines, self._before(), self._workspace.root, folder)
+        write_run(self._workspace, began, outlines, live.rows())
+        refresh(self._workspace, began)
         line, taken, written, took = began, 0, 0.0, 0.0
         while not self._stop.wait(max(self._pause, 20 * took)):  # a large one is written less often
             start, new = time.monotonic(), len(self._events)
@@ -185,7 +210,7 @@ class Recorder:
                 line = {**began, "status": EXECUTING, "since": self._events[0].at}
                 refresh(self._workspace, line)
             if new > taken or start - written > BEAT:
-                write_run(self._workspace, line, live.rows())
+                write_run(self._workspace, line, outlines, live.rows())
                 written = start
             taken, took = new, time.monotonic() - start
 

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 import chromium
 import pytest
 from page_watch import LIGHT, Look, Seen, open_context, violations
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+PATIENCE = 30_000
+"""Milliseconds for what ought to take none: the machine may be busy."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,8 @@ def look() -> Look:
 def page(browser: Browser, look: Look) -> Iterator[Page]:
     """A page without a network; the test fails if it said or asked for anything that a page of ours may not."""
     context, seen = open_context(browser, look), Seen()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     opened = context.new_page()
     seen.watch(opened)
     yield opened

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from kept_executions import TWO_STEPS, Told, add, write_down
-from local_outcomes import published
+from local_outcomes import definition, ping, published
 
-from pipelines import runs_page
+from pipelines import runs_data, runs_page
 from pipelines.local.history import History, lock_execution
-from pipelines.local.record import StepEvent
+from pipelines.local.record import Outcome, StepEvent, StepRecord
 from pipelines.local.workspace import Workspace
+from pipelines.runs_page import Amount
 
 HOSTILE = "</script><script>alert(1)</script>\u2028 \"'\\"
 MODEL = {"served_by": "fresh", "accepted": True, "reasons": []}
@@ -176,3 +177,38 @@ def test_an_execution_that_is_refused_at_once_leaves_no_page(tmp_path: Path) -> 
         pass
 
     assert not (tmp_path / "runs.html").exists()
+
+
+def test_a_step_names_the_needs_that_no_other_of_its_needs_waits_for(tmp_path: Path) -> None:
+    made = definition(
+        ping("Start", Description="Begin"),
+        ping("Left", DependsOn=["Start"]),
+        ping("Right", DependsOn=["Start"]),
+        ping("End", DependsOn=["Start", "Left", "Right"]),
+    )
+
+    found = runs_data.outline(made)
+
+    assert [step.needs for step in found] == [(), (0,), (0,), (1, 2)]
+    assert [step.about for step in found] == ["Begin", "", "", ""]
+
+
+def test_what_was_kept_ended_before_the_last_attempt_began(tmp_path: Path) -> None:
+    kept, ran = (
+        StepRecord(name, "Lambda", "Succeeded", started=at, seconds=2.0) for name, at in (("a", 50), ("b", 98))
+    )
+
+    assert runs_data.since(Outcome("e1", "Succeeded", {"a": kept, "b": ran}, 3.0)) == 97.0
+    assert runs_data.since(Outcome("e1", "Failed", {}, 3.0)) is None
+
+
+def test_the_page_reads_a_part_of_an_older_workspace_at_a_time(tmp_path: Path) -> None:
+    for number in range(4):
+        add(tmp_path, f"e{number}", started=f"2026-01-0{number + 1}T00:00:00+00:00")
+    few = Amount(lines=3, read=2, steps=1)
+
+    runs_page.refresh(Workspace(tmp_path), amount=few)
+    assert {name: line["steps"] for name, line in index(tmp_path).items()} == {"e3": True, "e2": False}
+    runs_page.refresh(Workspace(tmp_path), amount=few)
+    assert list(index(tmp_path)) == ["e3", "e2", "e1"]
+    assert read(tmp_path / "runs-index.js")["total"] == 4
