@@ -1,5 +1,6 @@
 """Check: training data, data to predict and approved defaults against each other, before anything is trained.
 
+Where a run scores only there are no training data: then rows that do not fit the defaults fail it.
 What is compared and said is pure (`stability`, `findings`). `handler` reads the profiles that the prepare steps wrote
 and the schemas of the defaults, writes `contract.json`, and raises where a limit that fails a run is passed.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lambda_trigger import findings, many, settings, stability
@@ -23,10 +25,15 @@ log = make_logger(__name__)
 NAMED = 50
 """Failures that the message names; all of them are in `contract.json`."""
 NO_ROWS = "no rows to predict"
+NOT_COMPARED = "scoring only: there are no training data to compare with"
 
 
 class DriftError(Exception):
     """The data pass limits that fail a run; the message names all of them and what to do."""
+
+
+class MisfitError(Exception):
+    """Rows to predict do not fit the defaults that are to score them; the message says what to do."""
 
 
 def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
@@ -34,14 +41,18 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
 
     Raises:
         DriftError: a measure passes its `fail` limit, or a default does not fit and `drift.default` is `fail`.
+        MisfitError: a default does not fit where the run scores only.
     """
     ports = ports_for(context)
     chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
     models = many.for_each(chosen.models, lambda model: _check_model(ports, chosen, event, model))
-    notes = findings.find_strangers(chosen.drift.ignore, _columns_of(ports.objects, event))
+    scores_only = contract.KEY_TRAIN not in event
+    notes = () if scores_only else findings.find_strangers(chosen.drift.ignore, _columns_of(ports.objects, event))
     uri = join_uri(event[contract.KEY_OUTPUT], contract.CONTRACT_FILE)
     ports.objects.write_text(uri, findings.to_json(str(event[contract.KEY_EXECUTION]), chosen.drift, models, notes))
     failures = [f"{model.name}: {failure}" for model in models for failure in model.verdict.failures]
+    if failures and scores_only:
+        raise MisfitError(_say_misfits(failures, ports.objects.locate(uri)))
     if failures:
         raise DriftError(_say_failures(failures, ports.objects.locate(uri)))
     warnings = findings.count_warnings(models, notes)
@@ -50,12 +61,16 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
 
 
 def _check_model(ports: Ports, chosen: Settings, event: Mapping[str, Scalar], model: Model) -> Checked:
-    train, predict = (join_uri(event[key], model.prepared) for key in (contract.KEY_TRAIN, contract.KEY_PREDICT))
+    predict = join_uri(event[contract.KEY_PREDICT], model.prepared)
     waiting = _read(ports.objects, predict, contract.STATUS_FILE)
     if waiting["status"] != contract.PREPARED or not waiting["rows"]:
         return Checked(model.name, model.slug, reason=waiting.get("reason") or NO_ROWS)
     asked = _read(ports.objects, predict, contract.PROFILE_FILE)
     default = _check_default(ports, chosen, event, model, asked)
+    if contract.KEY_TRAIN not in event:
+        verdict = findings.judge({}, default, replace(chosen.drift, default="fail"), model.pooled)
+        return Checked(model.name, model.slug, 0, asked["rows"], NOT_COMPARED, default=default, verdict=verdict)
+    train = join_uri(event[contract.KEY_TRAIN], model.prepared)
     trained = _read(ports.objects, train, contract.STATUS_FILE)
     if trained["status"] != contract.PREPARED:
         verdict = findings.judge({}, default, chosen.drift, model.pooled)
@@ -106,5 +121,17 @@ def _say_failures(failures: list[str], where: str) -> str:
         *(f"  {failure}" for failure in failures[:NAMED]),
         *([f"  and {len(failures) - NAMED} more"] if len(failures) > NAMED else []),
         f"All measures are in {where}. Mend the files or change `drift` in the config, then start a new run.",
+    ]
+    return "\n".join(lines)
+
+
+def _say_misfits(failures: list[str], where: str) -> str:
+    lines = [
+        f"the rows to predict do not fit {len(failures)} approved default{'s' if len(failures) > 1 else ''}, so that "
+        "nothing was scored:",
+        *(f"  {failure}" for failure in failures[:NAMED]),
+        *([f"  and {len(failures) - NAMED} more"] if len(failures) > NAMED else []),
+        f"All of it is in {where}. Bring the prediction files to the models' columns, or approve versions that were "
+        "trained on these, then start a new run.",
     ]
     return "\n".join(lines)

@@ -37,6 +37,7 @@ ALL = "all"
 PER_MODEL = "per_model"
 NO_DEFAULT = "no approved default model"
 NOTHING_TO_PREDICT = "no rows to predict"
+SCORING_ONLY = "scoring only"
 UNPREPARED = "its rows to predict could not be prepared"
 
 
@@ -85,11 +86,17 @@ class Candidates:
 def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
     """Decide for one slice of models; return `DecisionUri`, `DecisionsUri` and each model's and image's URI.
 
+    An event of kind `defaults` is ChooseDefaults', of a run that scores only.
+
     Raises:
         MissingDefaultError: a segment needs a default and has none, unless `on_missing_default` is `skip`.
     """
     ports = ports_for(context)
     chosen = settings.parse(ports.objects.read_text(str(event[contract.KEY_SETTINGS])))
+    if event.get(contract.KEY_KIND) == contract.DEFAULTS:
+        from lambda_trigger import defaults  # it finds defaults by what is here
+
+        return defaults.handle(ports, chosen, event)
     first = int(event[contract.KEY_FIRST])
     jobs = sharing.jobs_of(chosen.models)[first : first + contract.DECIDE_WIDTH]
     models = [model for job in jobs for model in job.models]
@@ -126,6 +133,8 @@ def choose(model: Model, candidates: Candidates) -> Choice:
         uri, sha256 = candidates.fresh[model.slug]
         return Choice(model.name, model.slug, contract.FRESH, "accepted by the gate", uri, candidates.image, sha256)
     nothing = UNPREPARED if model.slug in candidates.unprepared else NOTHING_TO_PREDICT
+    if verdict.status == contract.DEFAULT and verdict.reasons:
+        nothing = "; ".join(verdict.reasons)
     why = _why_not_fresh(verdict, candidates.found) if has_rows else nothing
     if has_rows and default is not None:
         image = default.image_uri or candidates.image
@@ -161,6 +170,8 @@ def _is_fresh(verdict: Verdict, found: Verdicts, policy: str) -> bool:
 
 
 def _why_not_fresh(verdict: Verdict, found: Verdicts) -> str:
+    if verdict.status == contract.DEFAULT:
+        return SCORING_ONLY
     if not verdict.accepted:
         return "; ".join(verdict.reasons)
     return f"policy {ALL}: the gate rejected {list_names([other.name for other in found.rejected])}"
@@ -236,8 +247,7 @@ def _find_defaults(
     unfit |= _find_strangers(ports.objects, chosen, demand, fitting, event)
     missing = [model for model in need if model.slug not in approved or model.slug in unfit]
     if missing and chosen.on_missing_default == "fail":
-        known = {m.slug for m in missing if any(ports.registry.packages(chosen.group(m).name))}
-        raise MissingDefaultError(_say_missing(ports, missing, _Known(known, unfit), execution))
+        raise say_missing(ports, chosen, missing, execution, unfit)
     return {slug: package for slug, package in approved.items() if slug not in unfit}, unfit
 
 
@@ -274,6 +284,14 @@ class _Known:
 
     registered: Collection[str]
     unfit: Mapping[str, str]
+
+
+def say_missing(
+    ports: Ports, chosen: Settings, missing: Sequence[Model], execution: str, unfit: Mapping[str, str] | None = None
+) -> MissingDefaultError:
+    """Return the error that models have no default; `unfit` tells by slug why an approved one cannot serve."""
+    registered = {m.slug for m in missing if any(ports.registry.packages(chosen.group(m).name))}
+    return MissingDefaultError(_say_missing(ports, missing, _Known(registered, unfit or {}), execution))
 
 
 def _say_missing(ports: Ports, missing: Sequence[Model], known: _Known, execution: str) -> str:

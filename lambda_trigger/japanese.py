@@ -91,6 +91,9 @@ TEXTS = {
         "{uri} に書き込めませんでした。このファイルを参照する処理には以前の実行の結果が見えています"
     ),
     "Next:": "次に行うこと：",
+    "to serve the segments without a default, approve a version of each, then score again:": (
+        "デフォルトモデルのないセグメントを推論するには、それぞれのバージョンを承認してから、もう一度推論を実行してください："
+    ),
     "mend what is said of {names} above, then start a new run:": (
         "上記の {names} の問題を解消し、新しい実行を開始してください："
     ),

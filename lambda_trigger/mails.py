@@ -250,7 +250,7 @@ def _say_degraded(language: Language, unserved: Sequence[str], count: int) -> st
 
 def _say_defaults(language: Language, models: Sequence[ModelSummary], defaults: int) -> str:
     """Return how many defaults served, with the models that the gate turned down, in brackets."""
-    down = [model for model in models if not model.accepted and model.served_by == contract.DEFAULT]
+    down = [m for m in models if not m.accepted and m.served_by == contract.DEFAULT and m.status != contract.DEFAULT]
     if not down:
         return language.say("{defaults} of {count} served by DEFAULT", defaults=defaults, count=len(models))
     causes = list_names([_cause(language, model) for model in down], language=language)

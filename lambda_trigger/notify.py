@@ -143,11 +143,12 @@ ORIGIN = ("name", "started by", "asked for")
 def _describe_run(ports: Ports, chosen: Settings, event: Mapping[str, Scalar]) -> Run:
     """Return what every mail says of its run; the link only where there is a console to look at it."""
     execution, place = str(event[contract.KEY_EXECUTION]), ports.deployment
-    link = ""
+    mode = str(event.get(contract.KEY_MODE, contract.FULL))
+    pipeline, link = contract.pipeline_name(chosen.pipeline, mode), ""
     if place.region:
-        link = links.execution_link(chosen.pipeline, execution, place.region, place.studio_domain)
+        link = links.execution_link(pipeline, execution, place.region, place.studio_domain)
     return Run(
-        pipeline=chosen.pipeline,
+        pipeline=pipeline,
         execution=execution,
         when=format_time(ports.clock(), chosen.timezone, chosen.language),
         facts={**{name: str(event.get(key, "")) for name, key in FACTS.items()}, "view": link},
@@ -238,6 +239,8 @@ def _try_latest(objects: ObjectStore, uri: str, latest: Mapping[str, str], langu
 def _next_steps(ports: Ports, found: Summary, language: Language) -> list[str]:
     """Return what to do: mend what failed or did not train; approve one of the models that the gate turned down."""
     failed = [model.name for model in found.models if model.failure is not None]
+    if found.mode == contract.PREDICT_MODE:
+        return _next_scoring(ports, found, failed, language)
     turned_down = [model for model in found.models if not model.accepted and model.served_by != contract.FRESH]
     turned_down = [model for model in turned_down if model.failure is None]
     concerned = [model for model in turned_down if model.is_unserved or model.served_by == contract.DEFAULT]
@@ -271,3 +274,15 @@ def _say_mending(failed: Sequence[str], untrained: Sequence[str], language: Lang
             )
         )
     return steps
+
+
+def _next_scoring(ports: Ports, found: Summary, failed: Sequence[str], language: Language) -> list[str]:
+    """Return what to do after a run that scored only: mend what failed, approve what is missing, and score again."""
+    missing = [model for model in found.models if model.is_unserved and model.failure is None]
+    steps = _say_mending(failed, (), language)
+    if missing:
+        steps.append(
+            language.say("to serve the segments without a default, approve a version of each, then score again:")
+        )
+        steps += [ports.command("registry", f"approve {quote_argument(model.name, model.slug)}") for model in missing]
+    return [*steps, ports.command("run", f"--mode {contract.PREDICT_MODE} --raw FOLDER")] if steps else []

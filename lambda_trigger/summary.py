@@ -54,6 +54,7 @@ class Summary:
     rows: int
     predict_rows: int
     models: tuple[ModelSummary, ...]
+    mode: str = contract.FULL
 
     @property
     def degraded(self) -> bool:
@@ -65,7 +66,8 @@ def parse(text: str) -> Summary:
     """Return the Summary of a `summary.json`."""
     found = json.loads(text)
     models = tuple(_parse_model(name, model) for name, model in found["models"].items())
-    return Summary(found["status"], int(found["rows"]), int(found["predict_rows"]), models)
+    mode = str(found.get("mode", contract.FULL))
+    return Summary(found["status"], int(found["rows"]), int(found["predict_rows"]), models, mode)
 
 
 def _parse_model(name: str, found: Mapping[str, Any]) -> ModelSummary:

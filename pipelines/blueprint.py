@@ -10,6 +10,7 @@ from pipelines.account import Account
 from pipelines.models import ModelSpec
 from pipelines.settings import Settings
 from pipelines.shards import Shard, group
+from steps import contract
 
 if TYPE_CHECKING:
     from sagemaker.core.workflow.functions import Join
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """Settings, models, AWS values, addresses of code and settings slices; equal blueprints compile to equal bytes."""
+    """Settings, models, AWS values, addresses of code and settings slices; equal blueprints compile to equal bytes.
+
+    `mode` tells which of the pipelines it is: the whole one, or the one that scores only.
+    """
 
     settings: Settings
     models: tuple[ModelSpec, ...]
     account: Account
     code: Mapping[str, str]
     slices: Mapping[str, str]
+    mode: str = contract.FULL
 
     @property
     def shards(self) -> tuple[Shard, ...]:

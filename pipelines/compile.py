@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import sdk, terminal
 from pipelines.options import DEFAULT_CONFIG
+from steps import contract
 
 if TYPE_CHECKING:
     from pipelines.blueprint import Blueprint
@@ -48,7 +49,12 @@ class Compiled:
 
 
 def compile_pipeline(
-    settings: Settings, models: tuple[ModelSpec, ...], *, local: bool = False, compile_one: CompileOne | None = None
+    settings: Settings,
+    models: tuple[ModelSpec, ...],
+    *,
+    local: bool = False,
+    compile_one: CompileOne | None = None,
+    mode: str = contract.FULL,
 ) -> Compiled:
     """Return the compiled definition of these models, with as many jobs as the step ceiling and the size allow.
 
@@ -57,6 +63,7 @@ def compile_pipeline(
         models: what `pipelines.models` chose.
         local: report the bounds on steps, size and time as warnings, since the local engine has none.
         compile_one: asks the SDK for the definition of a blueprint.
+        mode: which of the pipelines: the whole one, or the one that scores only.
 
     Raises:
         DefinitionError: a service limit or a mistake, every one with the setting to change.
@@ -68,7 +75,7 @@ def compile_pipeline(
     again = shards.pack(models, shards.most_jobs(settings.step_ceiling))
     while again != packed:
         packed = again
-        blueprint, bundles = draw(settings, packed)
+        blueprint, bundles = draw(settings, packed, mode)
         text, warnings = (compile_one or compile_blueprint)(blueprint, local)
         definition, sent = json.loads(text), compact(text)
         again = shards.pack(models, _fitting_jobs(packed, definition, len(sent), settings.step_ceiling))
@@ -108,12 +115,13 @@ def compile_blueprint(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str
     return text, tuple(warnings)
 
 
-def draw(settings: Settings, models: tuple[ModelSpec, ...]) -> tuple[Blueprint, tuple[Bundle, ...]]:
+def draw(
+    settings: Settings, models: tuple[ModelSpec, ...], mode: str = contract.FULL
+) -> tuple[Blueprint, tuple[Bundle, ...]]:
     """Return the blueprint of a pipeline and the bundles whose addresses it holds."""
     from pipelines import bundles, custom_code, slices
     from pipelines.account import resolve_account
     from pipelines.blueprint import Blueprint
-    from steps import contract
 
     account = resolve_account(settings)
     prefix = account.prefix
@@ -125,15 +133,17 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...]) -> tuple[Blueprint, 
         for kind, content in slices.slices(settings, models, account.bucket, custom).items()
     }
     uris = ({k: b.uri for k, b in code.items()}, {k: b.uri for k, b in parts.items()})
-    return Blueprint(settings, models, account, *uris), (*code.values(), *parts.values())
+    return Blueprint(settings, models, account, *uris, mode), (*code.values(), *parts.values())
 
 
 def _definition(blueprint: Blueprint) -> dict[str, Any]:
     with sdk.quick_and_quiet(blueprint.account.region):
         from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-        from pipelines.definition import build
+        from pipelines import definition as whole
+        from pipelines import scoring_pipeline
 
+        build = scoring_pipeline.build if blueprint.mode == contract.PREDICT_MODE else whole.build
         account = blueprint.account
         session = PipelineSession(boto_session=sdk.InertSession(account.region), default_bucket=account.bucket)
         definition: dict[str, Any] = json.loads(build(blueprint, session).definition())
@@ -165,6 +175,12 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument(
         "--lock", action="store_true", help="write the discovered segments to the lock file people commit"
     )
+    line.add_argument(
+        "--mode",
+        choices=contract.MODES,
+        default=contract.FULL,
+        help="which pipeline: the whole one (full, default), or the one that scores by the approved defaults (predict)",
+    )
     line.add_argument("--output", type=Path, metavar="F", help="write the definition to this file instead of stdout")
     return line
 
@@ -190,7 +206,8 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.lock:
         _write_lock(config, arguments)
         return
-    compiled = compile_pipeline(config, choose(config, arguments.config, arguments.raw, frozen=True))
+    chosen = choose(config, arguments.config, arguments.raw, frozen=True)
+    compiled = compile_pipeline(config, chosen, mode=arguments.mode)
     if arguments.output:
         _write(arguments.output, compiled.text, "--output")
         print(f"{arguments.output}: sha256 {compiled.sha256}", file=sys.stderr)  # noqa: T201

@@ -15,12 +15,6 @@ from sagemaker.core.shapes import ProcessingInput
 from sagemaker.core.workflow.conditions import ConditionLessThanOrEqualTo
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import JsonGet
-from sagemaker.core.workflow.parameters import (
-    ParameterBoolean,
-    ParameterFloat,
-    ParameterInteger,
-    ParameterString,
-)
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.condition_step import ConditionStep
@@ -40,28 +34,28 @@ from pipelines.parts import (
     join,
     lambda_step,
     made,
+    parameters,
     prepared,
     processing_step,
     text,
     text_outputs,
     uri_of,
 )
-from pipelines.settings import Settings
 from pipelines.shards import Shard, count_waves
 from steps import contract as c
 
 
 def build(blueprint: Blueprint, session: PipelineSession) -> Pipeline:
     """Return the pipeline of a blueprint: the graph, in the order in which its steps can start."""
-    bench = Bench(blueprint, session, _parameters(blueprint.settings))
-    started = _notify(bench, c.NOTIFY_STARTED, c.STARTED, {}, [])
+    bench = Bench(blueprint, session, parameters(blueprint.settings, c.FULL))
+    started = notify(bench, c.NOTIFY_STARTED, c.STARTED, {}, [])
     training = _prepare_training(bench)
-    prediction = _prepare_prediction(bench, training)
-    check = _check(bench, training, prediction)
+    prediction = prepare_prediction(bench, uri_of(training, c.OUT_SCHEMA))
+    check = check_data(bench, prediction, {c.KEY_TRAIN: uri_of(training, c.OUT_TRAIN)})
     trains = {shard.name: _train(bench, shard, training, check) for shard in blueprint.shards}
     judge = _judge(bench, trains)
     told = {c.KEY_VERDICTS: judge_verdicts(judge), c.KEY_CONTRACT: contract_of(check)}
-    trained = _notify(bench, c.NOTIFY_TRAINED, c.TRAINED_MAIL, told, [judge])
+    trained = notify(bench, c.NOTIFY_TRAINED, c.TRAINED_MAIL, told, [judge])
     upstream = Upstream(training, prediction, check, trains, judge)
     gate = _gate(bench, upstream, _fresh_branch(bench, upstream), _fallback_branch(bench, upstream))
     return Pipeline(
@@ -75,32 +69,16 @@ def build(blueprint: Blueprint, session: PipelineSession) -> Pipeline:
 
 @dataclass(frozen=True)
 class Upstream:
-    """The steps before the gate, to which both branches refer."""
+    """The steps before the gate, to which both branches refer; `judge` has the verdicts.
 
-    training: ProcessingStep
+    A pipeline that trains nothing has neither `training` nor `trains`.
+    """
+
+    training: ProcessingStep | None
     prediction: ProcessingStep
     check: LambdaStep
     trains: Mapping[str, ProcessingStep]
     judge: LambdaStep
-
-
-def _parameters(settings: Settings) -> dict[str, Value]:
-    mae = settings.gate.mae if settings.gate.mae is not None else c.UNLIMITED_MAE
-    own = [
-        ParameterString(c.RAW_DATA_URI),
-        ParameterString(c.TRAIN_DATA_VERSION),
-        ParameterString(c.PREDICT_DATA_VERSION),
-        ParameterFloat(c.MAE_THRESHOLD, default_value=mae),
-        ParameterString(c.FALLBACK_POLICY, default_value=settings.fallback.policy, enum_values=["all", "per_model"]),
-        ParameterInteger(c.TRAIN_TIME_LIMIT, default_value=settings.training.time_limit),
-    ]
-    users = [_user_parameter(name, value) for name, value in sorted(settings.parameters.items())]
-    return {parameter.name: parameter for parameter in [*own, *users]}
-
-
-def _user_parameter(name: str, value: str | float | bool) -> Value:
-    kinds = {bool: ParameterBoolean, int: ParameterInteger, float: ParameterFloat, str: ParameterString}
-    return kinds[type(value)](name, default_value=value)
 
 
 def _prepare_training(bench: Bench) -> ProcessingStep:
@@ -132,12 +110,13 @@ def _raw_inputs(bench: Bench, version: str) -> list[ProcessingInput]:
     return [given(c.IN_MANIFEST, folder), given(c.IN_RAW, files, manifest=True)]
 
 
-def _prepare_prediction(bench: Bench, training: ProcessingStep) -> ProcessingStep:
+def prepare_prediction(bench: Bench, schema: Value) -> ProcessingStep:
+    """Return the step that prepares the rows to predict; `schema` is the URI of the folder of their schema."""
     return processing_step(
         bench,
         c.PREPARE_PREDICTION,
         _prepare_job(bench, slices.PREPARE_PREDICTION, "prediction", c.PREDICT_DATA_VERSION),
-        [*_raw_inputs(bench, c.PREDICT_DATA_VERSION), given(c.IN_SCHEMA, uri_of(training, c.OUT_SCHEMA))],
+        [*_raw_inputs(bench, c.PREDICT_DATA_VERSION), given(c.IN_SCHEMA, schema)],
         [
             made(name, bench.blueprint.execution_uri("prepare-prediction", name))
             for name in (c.OUT_PREDICT, c.OUT_PARTS)
@@ -147,15 +126,17 @@ def _prepare_prediction(bench: Bench, training: ProcessingStep) -> ProcessingSte
     )
 
 
-def _check(bench: Bench, training: ProcessingStep, prediction: ProcessingStep) -> LambdaStep:
+def check_data(bench: Bench, prediction: ProcessingStep, train: Mapping[str, Value], **more: Any) -> LambdaStep:
+    """Return the step that checks the rows to predict: against training data, where there are any, and defaults."""
     inputs = {
-        c.KEY_TRAIN: uri_of(training, c.OUT_TRAIN),
+        **train,
         c.KEY_PREDICT: uri_of(prediction, c.OUT_PREDICT),
         c.KEY_OUTPUT: bench.blueprint.execution_uri("check"),
     }
     outputs = [*text_outputs(c.OUT_CONTRACT), LambdaOutput(c.OUT_WARNINGS, LambdaOutputTypeEnum.Integer)]
-    description = "Compare training data, data to predict and approved defaults before anything is trained"
-    return lambda_step(bench, c.CHECK_DATA, c.LAMBDA_CHECK, inputs, outputs=outputs, description=description)
+    told = "training data, data to predict and approved defaults before anything is trained"
+    what = f"Compare {told if train else 'the data to predict with the approved defaults before anything is scored'}"
+    return lambda_step(bench, c.CHECK_DATA, c.LAMBDA_CHECK, inputs, outputs=outputs, description=what, **more)
 
 
 def contract_of(check: LambdaStep) -> Value:
@@ -216,11 +197,14 @@ def _artifacts(trains: Mapping[str, ProcessingStep]) -> dict[str, Value]:
     return {c.model_key(unit): uri_of(step, c.OUT_MODEL) for unit, step in trains.items()}
 
 
-def _notify(bench: Bench, name: str, kind: str, inputs: Mapping[str, Value], depends_on: list[Any]) -> LambdaStep:
+def notify(bench: Bench, name: str, kind: str, inputs: Mapping[str, Value], depends_on: list[Any]) -> LambdaStep:
+    """Return a step that mails: of a kind, with what it has to tell of."""
+    data = [key for key in (c.RAW_DATA_URI, c.TRAIN_DATA_VERSION, c.PREDICT_DATA_VERSION) if key in bench.parameters]
     inputs = {
         c.KEY_KIND: kind,
         c.KEY_STARTED: ExecutionVariables.START_DATETIME,
-        **{key: bench.parameters[key] for key in (c.RAW_DATA_URI, c.TRAIN_DATA_VERSION, c.PREDICT_DATA_VERSION)},
+        **({} if bench.blueprint.mode == c.FULL else {c.KEY_MODE: bench.blueprint.mode}),
+        **{key: bench.parameters[key] for key in data},
         **inputs,
     }
     what = "Mail each model's MAE and verdict" if kind == c.TRAINED_MAIL else f"Mail the team that the run has {kind}"
@@ -262,23 +246,29 @@ def _fresh_branch(bench: Bench, upstream: Upstream) -> list[Any]:
         made_by = uri_of(upstream.trains[shard.name], c.OUT_MODEL)
         artifact = join(made_by, shard.name, "") if shard.alone else made_by
         infers.append(_infer(bench, upstream, Served(shard, image, given(c.IN_MODEL, artifact))))
-    tail = _tail(bench, upstream, "", infers)
-    return [*infers, *tail, _register(bench, upstream, "", [tail[0]])]
+    ending = tail(bench, upstream, "", infers)
+    return [*infers, *ending, _register(bench, upstream, "", [ending[0]])]
 
 
 def _fallback_branch(bench: Bench, upstream: Upstream) -> list[Any]:
-    shards = bench.blueprint.shards
     register = _register(bench, upstream, c.FALLBACK, [])
-    decides = [_decide(bench, upstream, first, register) for first in range(0, len(shards), c.DECIDE_WIDTH)]
+    decides = decide_all(bench, upstream, register)
+    infers = infer_defaults(bench, upstream, decides, c.FALLBACK)
+    return [register, *decides, *infers, *tail(bench, upstream, c.FALLBACK, infers, decides)]
+
+
+def infer_defaults(
+    bench: Bench, upstream: Upstream, decides: Sequence[LambdaStep], suffix: str, **more: Any
+) -> list[ProcessingStep]:
+    """Return the steps that score by what was decided, one per job."""
     infers = []
-    for position, shard in enumerate(shards):
+    for position, shard in enumerate(bench.blueprint.shards):
         outputs = decides[position // c.DECIDE_WIDTH].properties.Outputs
         artifact, image = (outputs[name] for name in c.decide_outputs(position % c.DECIDE_WIDTH))
         model = given(c.IN_MODEL, artifact, manifest=not shard.alone)
         decision = given(c.IN_DECISION, outputs[c.OUT_DECISION])
-        infers.append(_infer(bench, upstream, Served(shard, image, model, c.FALLBACK, (decision,))))
-    decisions = given(c.IN_DECISION, decides[0].properties.Outputs[c.OUT_DECISIONS])
-    return [register, *decides, *infers, *_tail(bench, upstream, c.FALLBACK, infers, [decisions])]
+        infers.append(_infer(bench, upstream, Served(shard, image, model, suffix, (decision,)), **more))
+    return infers
 
 
 @dataclass(frozen=True)
@@ -292,8 +282,9 @@ class Served:
     inputs: tuple[ProcessingInput, ...] = ()
 
 
-def _infer(bench: Bench, upstream: Upstream, served: Served) -> ProcessingStep:
+def _infer(bench: Bench, upstream: Upstream, served: Served, **more: Any) -> ProcessingStep:
     shard, instance = served.shard, bench.settings.instances.infer
+    trained = [uri_of(upstream.trains[shard.name], c.OUT_EVALUATION)] if upstream.trains else []
     return processing_step(
         bench,
         f"{c.INFER}{served.suffix}-{shard.name}",
@@ -302,28 +293,31 @@ def _infer(bench: Bench, upstream: Upstream, served: Served) -> ProcessingStep:
             prepared(c.IN_PREDICT, uri_of(upstream.prediction, c.OUT_PREDICT), shard),
             prepared(c.IN_PARTS, uri_of(upstream.prediction, c.OUT_PARTS), shard, shared=instance.count > 1),
             served.artifacts,
-            given(c.IN_EVALUATION, uri_of(upstream.trains[shard.name], c.OUT_EVALUATION)),
+            *(given(c.IN_EVALUATION, uri) for uri in trained),
             *served.inputs,
         ],
         [made(c.OUT_PREDICTIONS, bench.blueprint.execution_uri(f"{served.suffix.lower()}infer"))],
         description=f"Predict the rows of {shard}, streamed in batches",
+        **more,
     )
 
 
-def _tail(
-    bench: Bench, upstream: Upstream, suffix: str, infers: list[Any], inputs: Sequence[ProcessingInput] = ()
+def tail(
+    bench: Bench, upstream: Upstream, suffix: str, infers: list[Any], decides: Sequence[LambdaStep] = ()
 ) -> list[Any]:
     """Return the end of a branch: join the predictions, then mail."""
+    inputs = [given(c.IN_DECISION, step.properties.Outputs[c.OUT_DECISIONS]) for step in decides[:1]]
     post = _postprocess(bench, upstream, suffix, infers, inputs)
     results = {c.KEY_PREDICTIONS: uri_of(post, c.OUT_PREDICTIONS), c.KEY_VERDICTS: judge_verdicts(upstream.judge)}
-    return [post, _notify(bench, c.NOTIFY_FINISHED + suffix, c.FINISHED, results, [post])]
+    return [post, notify(bench, c.NOTIFY_FINISHED + suffix, c.FINISHED, results, [post])]
 
 
 def _postprocess(
     bench: Bench, upstream: Upstream, suffix: str, infers: list[Any], inputs: Sequence[ProcessingInput]
 ) -> ProcessingStep:
     """Take the URI that all Infer steps of the branch share from the first, and wait for all of them."""
-    train, predict = uri_of(upstream.training, c.OUT_TRAIN), uri_of(upstream.prediction, c.OUT_PREDICT)
+    train = [uri_of(upstream.training, c.OUT_TRAIN)] if upstream.training else []
+    predict = uri_of(upstream.prediction, c.OUT_PREDICT)
     image, instance = bench.blueprint.account.processing_image, bench.settings.instances.postprocess
     return processing_step(
         bench,
@@ -333,7 +327,7 @@ def _postprocess(
             given(c.IN_INFERENCE, uri_of(infers[0], c.OUT_PREDICTIONS)),
             given(c.IN_VERDICTS, judge_verdicts(upstream.judge)),
             given(c.IN_CONTRACT, contract_of(upstream.check)),
-            given(c.IN_TRAIN_DATA, join(train, c.DATA_FILE)),
+            *(given(c.IN_TRAIN_DATA, join(uri, c.DATA_FILE)) for uri in train),
             given(c.IN_PREDICT_DATA, join(predict, c.DATA_FILE)),
             *inputs,
         ],
@@ -344,17 +338,14 @@ def _postprocess(
 
 
 def _postprocess_arguments(bench: Bench) -> tuple[Value, ...]:
-    parameters = bench.parameters
-    return (
-        "--execution",
-        ExecutionVariables.PIPELINE_EXECUTION_ID,
-        "--raw",
-        parameters[c.RAW_DATA_URI],
-        "--train-version",
-        parameters[c.TRAIN_DATA_VERSION],
-        "--predict-version",
-        parameters[c.PREDICT_DATA_VERSION],
-    )
+    own = {
+        "--raw": c.RAW_DATA_URI,
+        "--train-version": c.TRAIN_DATA_VERSION,
+        "--predict-version": c.PREDICT_DATA_VERSION,
+    }
+    given_here = {flag: bench.parameters[name] for flag, name in own.items() if name in bench.parameters}
+    execution = {"--execution": ExecutionVariables.PIPELINE_EXECUTION_ID}
+    return tuple(part for pair in (execution | given_here).items() for part in pair)
 
 
 def _register(bench: Bench, upstream: Upstream, suffix: str, depends_on: list[Any]) -> LambdaStep:
@@ -374,11 +365,17 @@ def _register(bench: Bench, upstream: Upstream, suffix: str, depends_on: list[An
     )
 
 
-def _decide(bench: Bench, upstream: Upstream, first: int, register: LambdaStep) -> LambdaStep:
+def decide_all(bench: Bench, upstream: Upstream, after: LambdaStep) -> list[LambdaStep]:
+    """Return the steps that decide which model serves each segment, each for its share of the jobs."""
+    jobs = len(bench.blueprint.shards)
+    return [_decide(bench, upstream, first, after) for first in range(0, jobs, c.DECIDE_WIDTH)]
+
+
+def _decide(bench: Bench, upstream: Upstream, first: int, after: LambdaStep) -> LambdaStep:
     number = first // c.DECIDE_WIDTH + 1
     here = len(bench.blueprint.shards[first : first + c.DECIDE_WIDTH])
     inputs = {
-        c.KEY_POLICY: bench.parameters[c.FALLBACK_POLICY],
+        c.KEY_POLICY: bench.parameters.get(c.FALLBACK_POLICY, bench.settings.fallback.policy),
         c.KEY_VERDICTS: judge_verdicts(upstream.judge),
         c.KEY_OUTPUT: bench.blueprint.execution_uri("decide"),
         c.KEY_PREDICT: uri_of(upstream.prediction, c.OUT_PREDICT),
@@ -394,6 +391,6 @@ def _decide(bench: Bench, upstream: Upstream, first: int, register: LambdaStep) 
         c.LAMBDA_DECIDE,
         inputs,
         outputs=text_outputs(c.OUT_DECISION, c.OUT_DECISIONS, *names),
-        depends_on=[register],
+        depends_on=[after],
         description="Choose the model that serves each segment: fresh, registered default, or none",
     )

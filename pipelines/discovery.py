@@ -21,22 +21,22 @@ from steps import contract
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def count_segments(settings: Settings, raw: Path) -> Census:
-    """Return the rows of each segment (or listed model) in the raw folder's training and prediction files.
+def count_segments(settings: Settings, raw: Path, roles: tuple[str, ...] = slices.ROLES) -> Census:
+    """Return the rows of each segment (or listed model) in the raw folder's files of these roles.
 
     Raises:
         DataError: the folder is missing, or its files cannot be read as the settings promise.
     """
-    return Census.from_json(read_counts(settings, raw))
+    return Census.from_json(read_counts(settings, raw, roles))
 
 
-def read_counts(settings: Settings, raw: Path) -> dict[str, Any]:
+def read_counts(settings: Settings, raw: Path, roles: tuple[str, ...] = slices.ROLES) -> dict[str, Any]:
     """Return what `steps.segments` prints; errors as of `count_segments`."""
     if not raw.is_dir():
         raise DataError(f"{raw}: no such raw folder; give the folder with the raw files with --raw")
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
-        request.write_text(contract.to_json(make_request(settings)), encoding="utf-8")
+        request.write_text(contract.to_json(make_request(settings, roles)), encoding="utf-8")
         command = [
             sys.executable,
             "-m",
@@ -55,10 +55,11 @@ def read_counts(settings: Settings, raw: Path) -> dict[str, Any]:
     return found
 
 
-def make_request(settings: Settings) -> dict[str, object]:
+def make_request(settings: Settings, roles: tuple[str, ...] = slices.ROLES) -> dict[str, object]:
     """Return the part of the settings that the counts depend on, as `steps.segments` reads it."""
     data = settings.data
     return {
+        "roles": list(roles),
         "glob_train": list(data.train),
         "glob_predict": list(data.predict),
         "label": data.label,

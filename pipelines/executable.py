@@ -7,19 +7,20 @@ import json
 import sys
 from pathlib import Path
 
+from pipelines import approved, limits, models, shards
 from pipelines import compile as compiling
-from pipelines import limits, models, shards
 from pipelines.bundles import Bundle
 from pipelines.errors import DefinitionError, SettingsError
 from pipelines.local import document
 from pipelines.local.step import Definition
+from pipelines.options import say_options
 from pipelines.recall import Recall
 from pipelines.settings import Settings
 from steps import contract
 
 
 def choose_definition(
-    config: Settings, path: Path, folder: Path, file: Path | None, recall: Recall
+    config: Settings, path: Path, folder: Path, file: Path | None, recall: Recall, mode: str = contract.FULL
 ) -> tuple[Definition, tuple[Bundle, ...]]:
     """Return the definition to execute, compiled or from a file, and the bundles it may refer to.
 
@@ -29,24 +30,37 @@ def choose_definition(
         folder: the raw folder.
         file: a definition that was compiled before.
         recall: what the workspace knows already.
+        mode: which of the pipelines; the models of one that scores only are those of the workspace's registry.
 
     Raises:
         PipelineError: it cannot be compiled or read, or does not fit this config and code.
     """
     given = None if file is None else _read_definition(file)
-    chosen = compiling.choose(config, path, str(folder), frozen=False, count=recall.count_segments)
+    chosen = choose_models(config, path, folder, recall, mode)
     if file is None or given is None:
-        compiled = recall.compile_pipeline(config, chosen)
+        compiled = recall.compile_pipeline(config, chosen, mode=mode)
         for warning in compiled.warnings:
             print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
         return document.parse(compiled.text), compiled.bundles
-    jobs = sum(step.name.startswith(f"{contract.TRAIN}-") for step in given.every_step())
+    kind = contract.TRAIN if mode == contract.FULL else contract.INFER
+    jobs = sum(step.name.startswith(f"{kind}-") for step in given.every_step())
     forms = _all_forms(config, path, folder, chosen, recall)
     bundles = tuple(
         bundle for form in forms for bundle in compiling.draw(config, shards.pack(form, jobs or len(form)))[1]
     )
     _check_bundles(given, bundles, file)
     return given, bundles
+
+
+def choose_models(
+    config: Settings, path: Path, folder: Path, recall: Recall, mode: str
+) -> tuple[models.ModelSpec, ...]:
+    """Return the models of an execution of a mode on these data."""
+    if mode == contract.FULL:
+        return compiling.choose(config, path, str(folder), frozen=False, count=recall.count_segments)
+    hint = say_options(path, None, recall.workspace.root)
+    registered = approved.read_registered(config, recall.workspace)
+    return approved.choose_models(config, recall.count_segments(config, folder), registered, hint)
 
 
 def _read_definition(file: Path) -> Definition:

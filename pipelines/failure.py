@@ -31,6 +31,7 @@ def _event(definition: Definition, origin: Origin, outcome: Outcome, hint: str) 
     return {
         **{key: str(origin.parameters.get(key, "")) for key in keys},
         contract.KEY_KIND: contract.FAILED_MAIL,
+        contract.KEY_MODE: origin.mode,
         contract.KEY_EXECUTION: origin.execution,
         contract.KEY_STEP: failed.name,
         contract.KEY_MODEL: _segment(definition, failed.name),

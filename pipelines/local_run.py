@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import (
+    approved,
     comparison,
     executable,
     failure,
     housekeeping,
     local_executions,
-    models,
     parameters,
     results,
     runs_page,
@@ -45,7 +45,7 @@ from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.progress import Progress, open_progress
-from pipelines.rawdata import RawData, read_raw
+from pipelines.rawdata import RawData, read_raw, roles_of
 from pipelines.recall import Recall
 from pipelines.results import Result
 from pipelines.runs_page import Recorder
@@ -91,9 +91,11 @@ def start_execution(
         display: opens what shows the execution while it runs.
     """
     config, folder, workspace = _open(arguments)
-    raw = _read_raw(config, folder, workspace)
-    recall = Recall(workspace, raw.versions, uses=not arguments.no_cache)
-    definition, bundles = executable.choose_definition(config, arguments.config, folder, arguments.definition, recall)
+    raw = _read_raw(config, folder, workspace, arguments.mode)
+    recall = Recall(workspace, raw.versions, uses=not arguments.no_cache, roles=raw.roles)
+    definition, bundles = executable.choose_definition(
+        config, arguments.config, folder, arguments.definition, recall, arguments.mode
+    )
     own = {**parameters.read_own(arguments.overrides), **(choose(definition, config) if choose else {})}
     given = {**own, contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
@@ -122,15 +124,17 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
     workspace = _workspace(arguments.workspace)
     source, _ = _recorded(workspace, asked)
     config = settings.load(Path(source.config), source.environment)
-    raw = _read_raw(config, Path(source.raw), workspace)
+    raw = _read_raw(config, Path(source.raw), workspace, source.mode)
     changed = [name for name, version in raw.versions.items() if version != source.parameters.get(name)]
     if changed:
         raise ExecutionError(
             f"--rerun {source.execution}: {' and '.join(changed)} cannot be had again, the files in {source.raw} have "
             "changed since; start a new execution with --raw"
         )
-    recall = Recall(workspace, raw.versions, uses=not arguments.no_cache)
-    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None, recall)
+    recall = Recall(workspace, raw.versions, uses=not arguments.no_cache, roles=raw.roles)
+    definition, bundles = executable.choose_definition(
+        config, Path(source.config), Path(source.raw), None, recall, source.mode
+    )
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, raw.manifests)
     origin = source.again(_execution_id(), _now(), found, results.threshold_of(found))
@@ -149,8 +153,10 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     source, _ = _recorded(workspace, asked)
     _check_raw(arguments, asked.action, source)
     config = settings.load(Path(source.config), source.environment)
-    recall = Recall(workspace)
-    definition, bundles = executable.choose_definition(config, Path(source.config), Path(source.raw), None, recall)
+    recall = Recall(workspace, roles=roles_of(source.mode))
+    definition, bundles = executable.choose_definition(
+        config, Path(source.config), Path(source.raw), None, recall, source.mode
+    )
     selected = selection.downstream(definition, arguments.from_step)
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, {})
@@ -192,9 +198,9 @@ def _request(origin: Origin, definition: Definition, **more: Any) -> Request:
 
 
 def show_versions(arguments: argparse.Namespace) -> int:
-    """Print both data versions of the raw folder."""
+    """Print the data versions of the raw folder: both, or of the files to predict alone."""
     config, folder, workspace = _open(arguments)
-    raw = _read_raw(config, folder, workspace)
+    raw = _read_raw(config, folder, workspace, arguments.mode)
     for name, version in raw.versions.items():
         print(f"{name}={version}")  # noqa: T201 - the result, on stdout
     return 0
@@ -205,11 +211,11 @@ def show_plan(arguments: argparse.Namespace) -> int:
     from pipelines import cost, plan
 
     config, folder, workspace = _open(arguments)
-    raw = _read_raw(config, folder, workspace)
-    recall = Recall(workspace, raw.versions)
+    raw = _read_raw(config, folder, workspace, arguments.mode)
+    recall = Recall(workspace, raw.versions, roles=raw.roles)
     census = recall.count_segments(config, folder)
-    chosen = models.choose_models(config, census)
-    compiled = recall.compile_pipeline(config, chosen)
+    chosen = executable.choose_models(config, arguments.config, folder, recall, arguments.mode)
+    compiled = recall.compile_pipeline(config, chosen, mode=arguments.mode)
     definition = document.parse(compiled.text)
     given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
     found = parameters.check(definition, given, config)
@@ -219,7 +225,8 @@ def show_plan(arguments: argparse.Namespace) -> int:
 
         request = _request(_origin(arguments, config, folder, found), definition)
         forecasts = outlook.forecast(request, _files(config, compiled.bundles, raw.manifests), workspace)
-    drawn = plan.draw(config, compiled.models, census, compiled.text)
+    served = approved.say_served(config, workspace, compiled.models) if arguments.mode != contract.FULL else None
+    drawn = plan.draw(config, compiled.models, census, compiled.text, served)
     past = local_executions.step_seconds(workspace.root, config.pipeline.name)
     bill = cost.bill(compiled.text, config, past)
     sys.stdout.write(plan.render(drawn, bill, as_json=arguments.json, forecasts=forecasts))
@@ -269,8 +276,8 @@ def _workspace(root: Path) -> Workspace:
     return local_executions.open_workspace(root)
 
 
-def _read_raw(config: Settings, folder: Path, workspace: Workspace) -> RawData:
-    return read_raw(config, folder, workspace.cache / "raw-digests.json", workspace.scratch)
+def _read_raw(config: Settings, folder: Path, workspace: Workspace, mode: str) -> RawData:
+    return read_raw(config, folder, workspace.cache / "raw-digests.json", workspace.scratch, roles_of(mode))
 
 
 def _store(
@@ -310,6 +317,7 @@ def _origin(arguments: argparse.Namespace, config: Settings, folder: Path, found
         parameters=dict(found),
         threshold=results.threshold_of(found),
         cause=getattr(arguments, "cause", ""),
+        mode=arguments.mode,
     )
 
 

@@ -19,7 +19,7 @@ class Origin:
     """What an execution was started from; kept beside its event log.
 
     One that was to run a part of the pipeline only has the `selected` steps and the `source` of all others.
-    `cause` says what started it where that was no plain command.
+    `cause` says what started it where that was no plain command, `mode` which of the pipelines it is of.
     """
 
     execution: str
@@ -34,6 +34,7 @@ class Origin:
     source: str | None = None
     selected: Sequence[str] | None = None
     cause: str = ""
+    mode: str = contract.FULL
 
     def to_json(self) -> str:
         """Return the content of the execution's `request.json`."""
@@ -53,6 +54,7 @@ class Origin:
             found.config,
             found.raw,
             found.cause,
+            found.mode,
             found.environment or "",
         )
         if not all(isinstance(text, str) for text in texts) or not isinstance(found.parameters, dict):

@@ -16,6 +16,12 @@ from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.parameters import (
+    ParameterBoolean,
+    ParameterFloat,
+    ParameterInteger,
+    ParameterString,
+)
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 from sagemaker.mlops.workflow.retry import (
@@ -49,6 +55,26 @@ class Bench:
     def settings(self) -> Settings:
         """Return the settings of the blueprint."""
         return self.blueprint.settings
+
+
+def parameters(settings: Settings, mode: str) -> dict[str, Value]:
+    """Return the pipeline parameters of a mode by name: those of its data, of what it decides, and the user's own."""
+    mae = settings.gate.mae if settings.gate.mae is not None else c.UNLIMITED_MAE
+    scoring = [ParameterString(c.RAW_DATA_URI), ParameterString(c.PREDICT_DATA_VERSION)]
+    training = [
+        ParameterString(c.TRAIN_DATA_VERSION),
+        ParameterFloat(c.MAE_THRESHOLD, default_value=mae),
+        ParameterString(c.FALLBACK_POLICY, default_value=settings.fallback.policy, enum_values=["all", "per_model"]),
+        ParameterInteger(c.TRAIN_TIME_LIMIT, default_value=settings.training.time_limit),
+    ]
+    users = [_user_parameter(name, value) for name, value in sorted(settings.parameters.items())]
+    own = [scoring[0], training[0], scoring[1], *training[1:]] if mode == c.FULL else scoring
+    return {parameter.name: parameter for parameter in [*own, *users]}
+
+
+def _user_parameter(name: str, value: str | float | bool) -> Value:
+    kinds = {bool: ParameterBoolean, int: ParameterInteger, float: ParameterFloat, str: ParameterString}
+    return kinds[type(value)](name, default_value=value)
 
 
 def join(*parts: Value) -> Join:

@@ -12,6 +12,7 @@ from pipelines.cost import Bill
 from pipelines.local.forecast import Forecast
 from pipelines.models import Census, ModelSpec, Segment
 from pipelines.settings import Segments, Settings
+from steps import contract
 
 _UNMATCHED = {True: "(empty)", False: "(no model)"}
 """How rows of no segment are shown: an empty cell of the segment column, or no filter that matches."""
@@ -31,22 +32,34 @@ class Line:
 
 @dataclass(frozen=True)
 class Plan:
-    """Segments and the shape of the definition: its steps, and the Train jobs that its models share."""
+    """Segments and the shape of the definition: its steps, and the jobs that its models share."""
 
     lines: tuple[Line, ...]
     steps: int
     step_ceiling: int
     models: int
     jobs: int
+    mode: str = contract.FULL
 
 
-def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, definition: str) -> Plan:
-    """Return the plan of an execution of these models, packed."""
+def draw(
+    settings: Settings,
+    models: tuple[ModelSpec, ...],
+    census: Census,
+    definition: str,
+    served: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return the plan of an execution of these models, packed; `served` says of one that scores only who serves each.
+
+    Of these a model may have no rows today.
+    """
     own = {model.name: model for model in models if not model.pooled}
     pooled = next((model for model in models if model.pooled), None)
     rest = f"pooled ({pooled.slug})" if pooled else settings.rest
     shard = pooled.shard if pooled else None
-    lines = [_line(segment, own, rest, shard) for segment in census.segments]
+    if served is not None:
+        rest = f"pooled, {served[pooled.name]}" if pooled else settings.rest
+    lines = [_line(segment, own, rest, shard, served or {}) for segment in census.segments]
     if census.unmatched.train_rows or census.unmatched.predict_rows:
         lines.append(
             Line(
@@ -59,7 +72,8 @@ def draw(settings: Settings, models: tuple[ModelSpec, ...], census: Census, defi
             )
         )
     count = sum(1 for _ in _steps(json.loads(definition)["Steps"]))
-    return Plan(tuple(lines), count, settings.step_ceiling, len(models), len({model.unit for model in models}))
+    mode = contract.FULL if served is None else contract.PREDICT_MODE
+    return Plan(tuple(lines), count, settings.step_ceiling, len(models), len({model.unit for model in models}), mode)
 
 
 def warnings(census: Census) -> tuple[str, ...]:
@@ -73,10 +87,13 @@ def warnings(census: Census) -> tuple[str, ...]:
     return (*lacking, *matching)
 
 
-def _line(segment: Segment, own: Mapping[str, ModelSpec], rest: str, pooled: str | None) -> Line:
+def _line(
+    segment: Segment, own: Mapping[str, ModelSpec], rest: str, pooled: str | None, served: Mapping[str, str]
+) -> Line:
     model = own.get(segment.value)
     slug, shard = (model.slug, model.shard) if model else ("-", pooled)
-    return Line(segment.value, slug, segment.train_rows, segment.predict_rows, "own" if model else rest, shard)
+    by = served.get(segment.value, "own") if model else rest
+    return Line(segment.value, slug, segment.train_rows, segment.predict_rows, by, shard)
 
 
 def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
@@ -89,14 +106,20 @@ def _steps(steps: list[dict[str, Any]]) -> Iterator[str]:
 def table(plan: Plan) -> list[str]:
     """Return the segments of a plan as lines, the first with the columns' heads."""
     heads = ("segment", "slug", "train rows", "predict rows", "model", "shard")
-    shown = len(heads) if plan.jobs < plan.models else len(heads) - 1
     rows = [heads, *(tuple("-" if cell is None else str(cell) for cell in astuple(line)) for line in plan.lines)]
-    return textgrid.lines([row[:shown] for row in rows], right=(2, 3))
+    hidden = {
+        *(() if plan.jobs < plan.models else ("shard",)),
+        *(() if plan.mode == contract.FULL else ("train rows",)),
+    }
+    shown = [position for position, head in enumerate(heads) if head not in hidden]
+    right = [at for at, position in enumerate(shown) if heads[position].endswith("rows")]
+    return textgrid.lines([tuple(row[position] for position in shown) for row in rows], right=right)
 
 
 def shape(plan: Plan) -> str:
     """Return how many models, jobs and steps there are, as a sentence."""
     jobs = f" in {plan.jobs} jobs" if plan.jobs < plan.models else ""
+    jobs += "" if plan.mode == contract.FULL else ", which score only"
     return f"{plan.models} models{jobs}, {plan.steps} steps in the definition (step_ceiling {plan.step_ceiling})"
 
 

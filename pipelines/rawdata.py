@@ -25,30 +25,41 @@ RAW_BUCKET = "local-raw"
 """Bucket under which the local engine sees the whole disk, read-only, for raw data."""
 
 
+_VERSIONS = {"train": contract.TRAIN_DATA_VERSION, "predict": contract.PREDICT_DATA_VERSION}
+
+
+def roles_of(mode: str) -> tuple[str, ...]:
+    """Return what raw files are for in a run of a mode: one that scores only needs none to train on."""
+    return slices.ROLES if mode == contract.FULL else ("predict",)
+
+
 @dataclass(frozen=True)
 class RawData:
-    """The training and the prediction files of a raw folder, with their versions."""
+    """The training and the prediction files of a raw folder, with their versions; `roles` are those that count."""
 
     uri: str
     train: tuple[contract.DataFile, ...]
     predict: tuple[contract.DataFile, ...]
+    roles: tuple[str, ...] = slices.ROLES
 
     @property
     def versions(self) -> dict[str, str]:
-        """Return both data versions by the name of their pipeline parameter."""
-        return {
-            contract.TRAIN_DATA_VERSION: contract.data_version(self.train),
-            contract.PREDICT_DATA_VERSION: contract.data_version(self.predict),
-        }
+        """Return the data version of each role by the name of its pipeline parameter."""
+        return {_VERSIONS[role]: contract.data_version(files) for role, files in self._sets()}
 
     @property
     def manifests(self) -> dict[str, dict[str, str]]:
         """Return the manifest files of each data version."""
-        sets = zip(self.versions.values(), (self.train, self.predict), strict=True)
-        return {version: contract.manifests(self.uri, files) for version, files in sets}
+        return {contract.data_version(files): contract.manifests(self.uri, files) for _, files in self._sets()}
+
+    def _sets(self) -> list[tuple[str, tuple[contract.DataFile, ...]]]:
+        sets = {"train": self.train, "predict": self.predict}
+        return [(role, sets[role]) for role in self.roles]
 
 
-def read_raw(settings: Settings, folder: Path, digests: Path, scratch: Path) -> RawData:
+def read_raw(
+    settings: Settings, folder: Path, digests: Path, scratch: Path, roles: tuple[str, ...] = slices.ROLES
+) -> RawData:
     """Return the data files of a raw folder with their versions.
 
     Args:
@@ -56,46 +67,50 @@ def read_raw(settings: Settings, folder: Path, digests: Path, scratch: Path) -> 
         folder: the raw folder.
         digests: file in which digests are kept between runs.
         scratch: folder in which it lies while it is written.
+        roles: what files are needed for.
 
     Raises:
         DataError: the folder is missing, holds too many files, or none for a glob; all problems at once.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such raw folder; give the folder with the raw files with --raw")
-    chosen = _choose(settings, str(folder), _visible_keys(folder))
+    chosen = _choose(settings, str(folder), _visible_keys(folder), roles)
     _check_readable(folder, [key for keys in chosen.values() for key in keys])
     cache = _Digests(digests)
     files = {role: tuple(cache.describe(folder, key) for key in chosen[role]) for role in chosen}
     cache.save(scratch)
     uri = f"s3://{RAW_BUCKET}{folder.resolve().as_posix()}/"
-    return RawData(uri, files["train"], files["predict"])
+    return RawData(uri, files.get("train", ()), files["predict"], roles)
 
 
-def read_listing(settings: Settings, uri: str, objects: Iterable[contract.DataFile]) -> RawData:
+def read_listing(
+    settings: Settings, uri: str, objects: Iterable[contract.DataFile], roles: tuple[str, ...] = slices.ROLES
+) -> RawData:
     """Return the data files among the objects below an S3 URI with their versions.
 
     Args:
         settings: tells the globs and how many objects a folder may hold.
         uri: the raw folder, with a slash at its end.
         objects: what lies below it; read no further than to see that there are too many.
+        roles: what files are needed for.
 
     Raises:
         DataError: there are too many objects, or none for a glob; all problems at once.
     """
     visible = (file for file in objects if not file.key.endswith("/") and not contract.is_hidden(file.key))
     files = {file.key: file for file in itertools.islice(visible, settings.max_objects + 1)}
-    chosen = _choose(settings, uri.rstrip("/"), sorted(files))
+    chosen = _choose(settings, uri.rstrip("/"), sorted(files), roles)
     sets = {role: tuple(files[key] for key in keys) for role, keys in chosen.items()}
-    return RawData(uri, sets["train"], sets["predict"])
+    return RawData(uri, sets.get("train", ()), sets["predict"], roles)
 
 
-def _choose(settings: Settings, place: str, keys: list[str]) -> dict[str, list[str]]:
+def _choose(settings: Settings, place: str, keys: list[str], roles: tuple[str, ...]) -> dict[str, list[str]]:
     """Return the keys of each role's data files; refuse what no run could read."""
     if len(keys) > settings.max_objects:
         raise DataError(
             f"{place}: holds more files than max_objects: {settings.max_objects}; raise it, or give a folder with fewer"
         )
-    globs = {role: slices.data_globs(settings, role) for role in slices.ROLES}
+    globs = {role: slices.data_globs(settings, role) for role in roles}
     chosen = {role: [key for key in keys if contract.matches(key, globs[role])] for role in globs}
     _check_files(place, keys, chosen, globs)
     return chosen
@@ -125,7 +140,7 @@ def _check_files(folder: str, keys: list[str], chosen: dict[str, list[str]], glo
     ]
     problems += [
         f"{folder}/{key}: matches both data.train and data.predict; make the globs distinct"
-        for key in sorted(set(chosen["train"]) & set(chosen["predict"]))
+        for key in sorted(set(chosen.get("train", ())) & set(chosen["predict"]))
     ]
     odd = {key for role in chosen for key in chosen[role] if Path(key).suffix.lower() not in (".csv", ".parquet")}
     problems += [f"{folder}/{key}: is neither .csv nor .parquet; convert it or narrow the glob" for key in sorted(odd)]

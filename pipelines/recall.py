@@ -12,11 +12,12 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipelines import compile as compiling
-from pipelines import discovery
+from pipelines import discovery, slices
 from pipelines.blueprint import Blueprint
 from pipelines.compile import Compiled
 from pipelines.local.workspace import Workspace
@@ -38,19 +39,21 @@ class Recall:
     """What may be remembered of a workspace.
 
     `versions` are the data versions of the raw folder, where they are known; `uses` is off where everything is to be
-    done again. `root` is the repository's.
+    done again. `root` is the repository's; `roles` are what raw files are needed for.
     """
 
     workspace: Workspace
     versions: Mapping[str, str] | None = None
     uses: bool = True
     root: Path = ROOT
+    roles: tuple[str, ...] = slices.ROLES
 
     def compile_pipeline(
         self,
         settings: Settings,
         models: tuple[ModelSpec, ...],
         compile_blueprint: Callable[[Blueprint, bool], tuple[str, tuple[str, ...]]] | None = None,
+        mode: str = contract.FULL,
     ) -> Compiled:
         """Return what `compile.compile_pipeline` gives for an execution on this machine, the same bytes.
 
@@ -58,6 +61,7 @@ class Recall:
             settings: the configuration.
             models: what `pipelines.models` chose.
             compile_blueprint: asks the SDK, where nothing is known.
+            mode: which of the pipelines.
 
         Raises:
             DefinitionError: as when it is compiled; that is not kept.
@@ -72,7 +76,7 @@ class Recall:
                 memo.keep(key, Note(_sha256(known[0]), known))
             return known
 
-        return compiling.compile_pipeline(settings, models, local=True, compile_one=compile_one)
+        return compiling.compile_pipeline(settings, models, local=True, compile_one=compile_one, mode=mode)
 
     def count_segments(
         self, settings: Settings, folder: Path, count: Callable[[Settings, Path], Mapping[str, Any]] | None = None
@@ -87,14 +91,14 @@ class Recall:
         Raises:
             DataError: as `discovery.count_segments`; that is not kept.
         """
-        count = count or discovery.read_counts
+        count = count or partial(discovery.read_counts, roles=self.roles)
         if self.versions is None:
             return Census.from_json(count(settings, folder))
-        memo, key = self._memo(COUNTS), self._key([dict(self.versions), discovery.make_request(settings)])
+        memo, key = self._memo(COUNTS), self._key([dict(self.versions), discovery.make_request(settings, self.roles)])
         found = memo.find(key) if self.uses else None
         if not isinstance(found, dict):
             found = count(settings, folder)
-            memo.keep(key, Note(self.versions[contract.TRAIN_DATA_VERSION], found))
+            memo.keep(key, Note(next(iter(self.versions.values())), found))
         return Census.from_json(found)
 
     def _memo(self, kind: str) -> Memo:
@@ -121,6 +125,7 @@ def _describe(blueprint: Blueprint) -> list[Any]:
         asdict(blueprint.account),
         dict(blueprint.code),
         dict(blueprint.slices),
+        blueprint.mode,
     ]
 
 

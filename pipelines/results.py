@@ -51,6 +51,11 @@ class Result:
     debug: str | None = None
 
     @property
+    def is_judged(self) -> bool:
+        """Tell whether there was a gate: not where the run scores only."""
+        return self.gate.get("passed") is not None
+
+    @property
     def exit_code(self) -> int:
         """Return the process exit code of this status."""
         return EXIT_CODES.get(self.status, 1)
@@ -66,7 +71,7 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = 
         status=_status(outcome, summary),
         predictions=_path(folder, contract.PREDICTIONS_DIR),
         report=_path(folder, contract.REPORT_FILE),
-        gate={"passed": verdicts.get("passed", False), "threshold": origin.threshold},
+        gate={"passed": _passed(origin, verdicts), "threshold": origin.threshold},
         models=models_of(summary, verdicts),
         seconds=round(outcome.seconds, 3),
         error=_error(outcome),
@@ -75,6 +80,11 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = 
         steps=_steps(outcome),
         debug=debug_command(outcome, hint),
     )
+
+
+def _passed(origin: Origin, verdicts: Mapping[str, Any]) -> bool | None:
+    """Tell whether the gate let all models pass; None where there is no gate."""
+    return bool(verdicts.get("passed", False)) if origin.mode == contract.FULL else None
 
 
 def _status(outcome: Outcome, summary: Mapping[str, Any] | None) -> str:
@@ -93,8 +103,8 @@ def published(workspace: Workspace, outcome: Outcome) -> Path | None:
 
 
 def verdicts_of(workspace: Workspace, outcome: Outcome) -> Mapping[str, Any]:
-    """Return what Judge wrote, empty where it has not run."""
-    record = outcome.steps.get(contract.JUDGE)
+    """Return what Judge wrote, or what is recorded of the defaults; empty where neither has run."""
+    record = outcome.steps.get(contract.JUDGE) or outcome.steps.get(contract.CHOOSE_DEFAULTS)
     if not record or contract.OUT_VERDICTS not in record.results:
         return {}
     found: Mapping[str, Any] = read_json(workspace.path(str(record.results[contract.OUT_VERDICTS])))
@@ -213,14 +223,17 @@ def retry_command(execution: str, hint: str) -> str:
 def next_command(failed: str, origin: Origin, hint: str) -> str:
     """Return the command after a failure in step `failed`: mended data are another version, limits other settings."""
     if failed in (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION, contract.CHECK_DATA):
-        return say_command("run", "--local", hint, f"--raw {shlex.quote(origin.raw)}")
+        mode = "" if origin.mode == contract.FULL else f"--mode {origin.mode}"
+        return say_command("run", "--local", hint, mode, f"--raw {shlex.quote(origin.raw)}")
     return retry_command(origin.execution, hint)
 
 
 def _model_lines(result: Result) -> list[str]:
     heads = ("model", "MAE", "95 %", "threshold", "baseline", "better by", "gate", "served by", "rows")
     rows = [heads, *(_row(name, model) for name, model in result.models.items())]
-    return textgrid.lines(rows, right=(1, 2, 3, 4, 5, 8))
+    shown = [at for at, head in enumerate(heads) if result.is_judged or head not in ("threshold", "gate")]
+    right = [position for position, at in enumerate(shown) if heads[at] not in ("model", "gate", "served by")]
+    return textgrid.lines([tuple(row[at] for at in shown) for row in rows], right=right)
 
 
 def _row(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import terminal
 from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE
+from steps import contract
 
 if TYPE_CHECKING:
     from pipelines.desk import Outside
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   python -m pipelines.run --env production --retry --last           go on with its newest execution
   python -m pipelines.run --local                                   run the demo's configuration
   python -m pipelines.run --local --config my.yml --raw data/       run your own data
+  python -m pipelines.run --local --mode predict --raw new/          score new files by the approved defaults
   python -m pipelines.run --local --set MaeThreshold=12 --json      another threshold; result as JSON
   python -m pipelines.run --local --retry 20261122-101500-3f9a      go on with a failed execution
   python -m pipelines.run --local --from PostProcess --of ID        run again from a step of an earlier execution
@@ -68,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument(
         "--definition", type=Path, metavar="F", help="execute this compiled definition instead of compiling"
+    )
+    line.add_argument(
+        "--mode",
+        choices=contract.MODES,
+        default=contract.FULL,
+        help="all of the pipeline (full, default), or score only: every segment by its approved default (predict)",
     )
     line.add_argument("--json", action="store_true", help="print the result as one JSON object, last on stdout")
     line.add_argument("--follow", action="store_true", help="show the steps until the end (always, with --local)")

@@ -31,6 +31,7 @@ from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.origin import Origin
 from pipelines.results import Result
+from steps import contract
 
 WAITING = "Waiting"
 NOT_RUN = "Not run"
@@ -114,7 +115,7 @@ def waiting(origin: Origin) -> Json:
 def _bare(origin: Origin) -> Json:
     return {
         "id": origin.execution,
-        "pipeline": origin.pipeline,
+        "pipeline": contract.pipeline_name(origin.pipeline, origin.mode),
         "started": origin.started,
         "seconds": None,
         "passed": None,
@@ -137,7 +138,7 @@ def cause(origin: Origin) -> str:
 
 def _counts(result: Result) -> Json:
     known = [model["accepted"] for model in result.models.values() if model["accepted"] is not None]
-    return {"passed": sum(known), "rejected": len(known) - sum(known)} if known else {}
+    return {"passed": sum(known), "rejected": len(known) - sum(known)} if known and result.is_judged else {}
 
 
 def _link(workspace: Workspace, path: str | None) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.errors import SettingsError
 from pipelines.options import DEFAULT_WORKSPACE
+from steps import contract
 
 START, PLAN, VERSION, RETRY, FROM = "start", "--plan", "--print-version", "--retry", "--from"
 RERUN, STATUS, LIST, STOP, FETCH, GC = "--rerun", "--status", "--list", "--stop", "--fetch", "--gc"
@@ -19,12 +20,12 @@ NEWEST = ""
 
 _OPTIONS = (
     *("--raw", "--set", "--workspace", "--definition", "--json", "--no-cache", "--follow", "--to", "--launcher"),
-    *("--explain", "--debug", "--code", "--settle", "--once", "--keep", "--yes"),
+    *("--explain", "--debug", "--code", "--settle", "--once", "--keep", "--yes", "--mode"),
 )
 _LOCAL = {
-    START: ("--raw", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
-    PLAN: ("--raw", "--set", "--json", "--explain"),
-    VERSION: ("--raw",),
+    START: ("--raw", "--mode", "--set", "--definition", "--json", "--no-cache", "--follow", "--launcher"),
+    PLAN: ("--raw", "--mode", "--set", "--json", "--explain"),
+    VERSION: ("--raw", "--mode"),
     RETRY: ("--raw", "--set", "--json", "--follow", "--launcher"),
     FROM: ("--raw", "--set", "--json", "--follow", "--launcher"),
     RERUN: ("--set", "--json", "--no-cache", "--follow", "--launcher"),
@@ -144,6 +145,8 @@ def _about_options(arguments: argparse.Namespace, action: str) -> Iterator[str]:
 
 def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
     value = _value(arguments, flag)
+    if flag == "--mode":
+        return value != contract.FULL
     return value != DEFAULT_WORKSPACE if flag == "--workspace" else bool(value) or (value == 0 and value is not False)
 
 

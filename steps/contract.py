@@ -28,20 +28,21 @@ MAE_THRESHOLD = "MaeThreshold"
 FALLBACK_POLICY = "FallbackPolicy"
 TRAIN_TIME_LIMIT = "TrainTimeLimitSeconds"
 RESERVED_PARAMETERS = (
-    RAW_DATA_URI,
-    TRAIN_DATA_VERSION,
-    PREDICT_DATA_VERSION,
-    MAE_THRESHOLD,
-    FALLBACK_POLICY,
-    TRAIN_TIME_LIMIT,
+    *(RAW_DATA_URI, TRAIN_DATA_VERSION, PREDICT_DATA_VERSION),
+    *(MAE_THRESHOLD, FALLBACK_POLICY, TRAIN_TIME_LIMIT),
 )
 UNLIMITED_MAE = 1e11
 """Default of MaeThreshold when the config sets none: the relative rule alone decides."""
 FAILED_MAE = 1e12
 """MAE reported for a model that failed to train; JSON has no infinity."""
 
+# What a run does: all of it, or scoring by the approved defaults alone (`--mode`, `mode:` of a `.run` body)
+FULL, PREDICT_MODE = "full", "predict"
+MODES = (FULL, PREDICT_MODE)
+
 # Step names
 NOTIFY_STARTED = "NotifyStarted"
+CHOOSE_DEFAULTS = "ChooseDefaults"
 PREPARE_TRAINING = "PrepareTraining"
 PREPARE_PREDICTION = "PreparePrediction"
 CHECK_DATA = "CheckData"
@@ -90,6 +91,8 @@ KEY_MODEL = "Model"
 KEY_REASON = "Reason"
 KEY_COMMAND = "Command"
 KEY_DEBUG = "Debug"
+KEY_MODE = "Mode"
+OUT_DEFAULTS_SCHEMA = "SchemaUri"
 OUT_CONTRACT = "ContractUri"
 OUT_WARNINGS = "Warnings"
 OUT_REJECTED = "Rejected"
@@ -104,6 +107,8 @@ STARTED = "started"
 TRAINED_MAIL = "trained"
 FINISHED = "finished"
 FAILED_MAIL = "failed"
+DEFAULTS = "defaults"
+"""Kind of the event of ChooseDefaults, which Decide's function serves as well."""
 
 # Status of a model in `evaluation.json`, of a part in `status.json` and `inference.json`
 TRAINED = "trained"
@@ -141,15 +146,10 @@ SUCCESS_FILE = "_SUCCESS"
 DEGRADED_FILE = "_DEGRADED"
 LATEST_FILE = "latest.json"
 TRAINING_FILES = (
-    EVALUATION_FILE,
-    LEADERBOARD_FILE,
-    IMPORTANCE_FILE,
-    HOLDOUT_PREDICTIONS_FILE,
-    SCHEMA_FILE,
-    PROFILE_FILE,
+    *(EVALUATION_FILE, LEADERBOARD_FILE, IMPORTANCE_FILE),
+    *(HOLDOUT_PREDICTIONS_FILE, SCHEMA_FILE, PROFILE_FILE),
 )
 """Small files of a training that Infer copies beside its predictions, so that PostProcess needs nothing else."""
-
 TRAIN_DIR = "train"
 HOLDOUT_DIR = "holdout"
 TRAINING_DIR = "training"
@@ -161,18 +161,15 @@ MANIFESTS_DIR = "manifests"
 REGISTRY_DIR = "registry"
 MANIFEST_FILE = "manifest.json"
 """The same list with etag and size, against which the step checks what it got."""
-
 SAMPLE_ROWS = 10_000
 """Rows of a model, at most, on which the points of its number columns in `profile.json` rest."""
 
 # Columns that the prepare steps add
 ROW = "__row__"
 """Position of a row in the prediction files as listed (0-based), the order of the published predictions."""
-
 # JSON path of a holdout MAE: SageMaker's model-quality form
 # (https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html)
 MAE_PATH = "regression_metrics.mae.value"
-
 NO_CACHE_FILE = "no-cache"
 """Below `/opt/ml/output`: this step succeeded in a way that must not stand in for another run."""
 
@@ -183,7 +180,6 @@ DEBUG_VARIABLE = "DEBUG_STEP"
 """Set where somebody sits at the terminal: an error opens pdb, and a fit runs in the step's own process."""
 PARAMETER_PREFIX = "PARAMETER_"
 """Prefix of the environment variables that carry the user's own pipeline parameters."""
-
 ML_ROOT = "/opt/ml"
 INPUT_ROOT = "/opt/ml/processing/input"
 OUTPUT_ROOT = "/opt/ml/processing/output"
@@ -211,11 +207,9 @@ IN_PARTS = OUT_PARTS = "parts"
 OUT_MODEL = "model"
 OUT_EVALUATION = "evaluation"
 OUT_PREDICTIONS = "predictions"
-
 MESSAGE_LIMIT = 1024
 """Bytes of `/opt/ml/output/message` that become the job's ExitMessage
 (https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-output.html)."""
-
 SLUG_LIMIT = 48
 """`InferFallback-` and a slug must fit the 64 characters of a step name."""
 GROUP_LIMIT = 63
@@ -275,6 +269,11 @@ def _slug(name: str, plain: str, collides: bool, limit: int) -> str:
 def group_name(pipeline: str, slug: str) -> str:
     """Return the name of the model package group that holds a segment's models."""
     return f"{pipeline}-{slug}"
+
+
+def pipeline_name(pipeline: str, mode: str) -> str:
+    """Return the name under which the definition of a mode is deployed."""
+    return pipeline if mode == FULL else f"{pipeline}-{mode}"
 
 
 def function_name(pipeline: str, name: str) -> str:

@@ -42,6 +42,11 @@ SENTENCES = {
     "no rows to predict": "推論対象の行がありません",
     "its rows to predict could not be prepared": "推論データを準備できませんでした",
     "no approved default model": "承認済みのデフォルトモデルがありません",
+    "scoring only": "推論のみの実行",
+    "no approved default model of its own: the pooled default serves its rows": (
+        "専用の承認済みデフォルトモデルがないため、共有のデフォルトモデルで推論します"
+    ),
+    "scoring only: there are no training data to compare with": "推論のみの実行のため、比較する学習データがありません",
     "default v{version} was trained with {trained}, here is {here}; refresh it": (
         "デフォルトモデル v{version} は {trained} で学習されていますが、この環境は {here} です。更新"
         "（refresh）してください"

@@ -1,6 +1,6 @@
 """PostProcess: join every model's predictions, say what the run came to, and publish it.
 
-`python -m steps.postprocess --execution ID --raw URI --train-version V --predict-version V` reads the inputs into a
+`python -m steps.postprocess --execution ID --raw URI [--train-version V] --predict-version V` reads the inputs into a
 `Run`, lets `joining` prove and write the data set, `summary` and `report` tell about it, and moves all of it to
 the output in one go, the marker last. Nothing appears in the output unless everything was made.
 """
@@ -22,6 +22,8 @@ from steps.job import StepError
 log = logging.getLogger(__name__)
 
 _NAMED = 5
+_NO_TRAINING: Mapping[str, Any] = {"rows": 0, "files": ()}
+"""The training data of a run that scores only."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -55,13 +57,16 @@ def read_run(arguments: argparse.Namespace) -> summary.Run:
     settings = job.read_settings()
     verdicts = job.read_json(contract.input_dir(contract.IN_VERDICTS) / contract.VERDICTS_FILE)
     checked = job.read_json(contract.input_dir(contract.IN_CONTRACT) / contract.CONTRACT_FILE)
-    train_data = _read_data(contract.IN_TRAIN_DATA, "training", arguments.train_version)
+    scores_only = arguments.train_version is None
+    train_data = _NO_TRAINING
+    if not scores_only:
+        train_data = _read_data(contract.IN_TRAIN_DATA, "training", arguments.train_version)
     predict_data = _read_data(contract.IN_PREDICT_DATA, "prediction", arguments.predict_version)
     policy, decisions = _read_decisions(contract.input_dir(contract.IN_DECISION))
     return summary.Run(
         execution=arguments.execution,
         raw=arguments.raw,
-        train_version=arguments.train_version,
+        train_version=arguments.train_version or "",
         predict_version=arguments.predict_version,
         settings=settings,
         parameters=contract.user_parameters(os.environ),
@@ -69,7 +74,8 @@ def read_run(arguments: argparse.Namespace) -> summary.Run:
         train_data=train_data,
         predict_data=predict_data,
         models=_read_models(settings["models"], verdicts["models"], decisions, checked["models"]),
-        policy=policy,
+        policy=None if scores_only else policy,
+        mode=contract.PREDICT_MODE if scores_only else contract.FULL,
         notes=tuple(checked["notes"]),
     )
 
@@ -78,7 +84,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m steps.postprocess", description="Join and publish predictions.")
     parser.add_argument("--execution", required=True, help="id of the pipeline execution")
     parser.add_argument("--raw", required=True, help="URI of the raw data")
-    parser.add_argument("--train-version", required=True, help="data version of the training files")
+    parser.add_argument("--train-version", help="data version of the training files; none where a run scores only")
     parser.add_argument("--predict-version", required=True, help="data version of the prediction files")
     return parser.parse_args(argv)
 

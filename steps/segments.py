@@ -47,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
 def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
     """Return the rows with a label and the rows to predict, per segment or listed model, and of neither.
 
+    Files whose role the settings do not name are not looked at.
+
     Raises:
         StepError: files or columns are missing or unreadable, or a row matches two models.
     """
@@ -54,7 +56,7 @@ def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
         raise StepError(f"raw folder {str(raw)!r} does not exist")
     with tempfile.TemporaryDirectory() as scratch, tables.connect(Path(scratch)) as connection:
         found = _count_roles(connection, settings, raw)
-    train, predict = (found[role].counts for role in (assignment.TRAIN, assignment.PREDICT))
+    train, predict = (found[role].counts if role in found else {} for role in (assignment.TRAIN, assignment.PREDICT))
     listed = [model["name"] for model in settings["models"] or ()]
     totals = {TRAIN_ROWS: sum(train.values()), PREDICT_ROWS: sum(predict.values())}
     rest = _entry(None, train, predict)
@@ -70,6 +72,8 @@ def count(settings: Mapping[str, Any], raw: Path) -> dict[str, Any]:
 
 def _absent(settings: Mapping[str, Any], found: Mapping[str, Counted]) -> list[str]:
     """Return what the headers of the prediction files lack: the id, or a column that training would learn from."""
+    if assignment.TRAIN not in found:
+        return []
     taken = {settings["label"], settings["id"], *settings["drop"]}
     wanted = [(settings["id"], "data.id")]
     train, predict = (found[role].files for role in (assignment.TRAIN, assignment.PREDICT))
@@ -92,7 +96,7 @@ def _count_roles(connection: tables.Connection, settings: Mapping[str, Any], raw
     keys = [key for key in there if not contract.is_marker(key)]
     found: dict[str, Counted] = {}
     problems: list[str] = []
-    for role in (assignment.TRAIN, assignment.PREDICT):
+    for role in settings.get("roles") or (assignment.TRAIN, assignment.PREDICT):
         scope = isolation.scope_of(settings, role, settings[f"glob_{role}"])
         try:
             found[role] = isolation.attempt(partial(_count_role, connection, Task(settings, role, keys, raw)), scope)

@@ -72,7 +72,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that PostProcess was given. `raw` is the URI of the raw data, `policy` Decide's, if it ran."""
+    """Everything that PostProcess was given. `raw` is the URI of the raw data, `policy` Decide's, if it ran.
+
+    A run whose `mode` is to score only has no training data.
+    """
 
     execution: str
     raw: str
@@ -86,6 +89,7 @@ class Run:
     models: tuple[Model, ...]
     policy: str | None = None
     notes: tuple[str, ...] = ()
+    mode: str = contract.FULL
 
 
 def status_of(models: Sequence[Model]) -> str:
@@ -99,6 +103,7 @@ def summarize(run: Run, rows: int) -> dict[str, Any]:
         "execution": run.execution,
         "status": status_of(run.models),
         "headline": headline(run.models),
+        "mode": run.mode,
         "pipeline": run.settings["pipeline"],
         "policy": run.policy,
         "rows": rows,

@@ -31,7 +31,7 @@ OF_CODEBUILD = {"buildspec.yml": "/" + "root/.cache/pip/"}
 """The one exemption: where CodeBuild's own container keeps what it caches, in the file that only CodeBuild reads."""
 REGISTRIES = ["pypi" + ".", "pythonhosted" + ".", "index" + "-url", "conda" + ".anaconda"]
 
-NEEDS_A_REGION = {"pipelines.parts", "pipelines.definition"}
+NEEDS_A_REGION = {"pipelines.scoring_pipeline", "pipelines.parts", "pipelines.definition"}
 """They import the SageMaker SDK, which asks for a region: `pipelines.sdk` gives it one, test_sdk shows it."""
 IMPORTING = """
 import importlib, os, sys
@@ -251,7 +251,7 @@ def test_nothing_outside_the_steps_imports_a_step_but_the_contract(folder: str) 
     assert steps == set()
 
 
-WIRING = {"surroundings.py", "catalog.py", "registry.py", "refresh.py", "desk.py", "rules.py"}
+WIRING = {"surroundings.py", "approved.py", "catalog.py", "registry.py", "refresh.py", "desk.py", "rules.py"}
 """The modules of the operator's side that connect Lambda code to a workspace or to an account."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from lambda_cases import BASE, RUN, Desk
 
 from lambda_trigger import check
-from lambda_trigger.check import DriftError
+from lambda_trigger.check import DriftError, MisfitError
 
 TRAIN, PREDICT = f"{RUN}/train", f"{RUN}/predict"
 LOW, HIGH = [float(n) for n in range(200)], [float(n + 500) for n in range(200)]
@@ -225,3 +225,34 @@ def test_checking_again_writes_the_same_bytes(desk: Desk) -> None:
     run(desk)
 
     assert desk.ports.objects.read_text(f"{RUN}/check/contract.json") == first
+
+
+def score(desk: Desk) -> dict[str, Any]:
+    """Check as in a run that scores only, which has no training data; return the contract."""
+    check.handler(desk.event([], Predict=PREDICT, Output=f"{RUN}/check"), desk.context)
+    return desk.read(f"{RUN}/check/contract.json")
+
+
+def test_where_a_run_scores_only_rows_that_fit_the_defaults_pass_and_nothing_is_compared(desk: Desk) -> None:
+    prepare_all(desk)
+    default(desk, "EWR", ("x", "number"))
+
+    found = score(desk)["models"]["EWR"]
+
+    assert (found["compared"], found["predict_rows"], found["failures"]) == (False, 1000, [])
+    assert found["reason"] == "scoring only: there are no training data to compare with"
+
+
+def test_where_a_run_scores_only_a_column_that_a_default_lacks_stops_it_whatever_the_limits_say(desk: Desk) -> None:
+    prepare_all(desk)
+    default(desk, "EWR", ("xx", "number"))
+    default(desk, "JFK", ("x", "text"))
+
+    with pytest.raises(MisfitError) as error:
+        score(desk)
+
+    lines = str(error.value).splitlines()
+    assert lines[0] == "the rows to predict do not fit 2 approved defaults, so that nothing was scored:"
+    assert lines[1].endswith("could not serve these rows: column 'xx' is missing (nearest is 'x')")
+    assert lines[2].endswith("column 'x' is number, the model was trained on text")
+    assert "approve versions that were trained on these, then start a new run" in lines[-1]

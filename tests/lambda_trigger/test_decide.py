@@ -375,3 +375,64 @@ def test_a_shard_of_which_nobody_is_served_takes_the_decision_alone(desk: Desk) 
 
     assert desk.read(found["Model00"])[1:] == ["executions/run-1/decide/01/decision.json"]
     assert found["Image00"] == "image:now"
+
+
+def arrange_scoring(desk: Desk, rows: dict[str, int], pooled: str = "", **settings: Any) -> dict[str, Any]:
+    """Prepare rows to predict, find the defaults as ChooseDefaults does, and decide."""
+    desk.configure(names=list(rows), pooled=pooled, **settings)
+    for slug, count in rows.items():
+        desk.write(f"{RUN}/predict/{slug}/status.json", {"rows": count})
+    for package in [package for slug in rows for package in desk.ports.registry.packages(f"flights-{slug}")]:
+        columns = {"columns": [{"name": "x", "kind": "number"}]}
+        desk.write(f"{package.artifact_uri.rpartition('/')[0]}/schema.json", columns)
+    decide.handler(desk.event([], Kind="defaults", Output=f"{RUN}/judge"), desk.context)
+    return run(desk, names=[])
+
+
+def test_where_a_run_scores_only_each_segment_is_served_by_its_default(desk: Desk) -> None:
+    versions = {slug: desk.default(slug) for slug in NAMES}
+
+    found = arrange_scoring(desk, dict.fromkeys(NAMES, 7))
+
+    assert [found[f"Model{n:02d}"] for n in range(3)] == [versions[s].artifact_uri for s in NAMES]
+    decided = desk.read(f"{RUN}/decide/01/decision.json")["models"]
+    assert {model["reason"] for model in decided.values()} == {"scoring only"}
+
+
+def test_where_a_run_scores_only_a_segment_without_rows_needs_no_default(desk: Desk) -> None:
+    desk.default("EWR")
+
+    arrange_scoring(desk, {"EWR": 7, "JFK": 0})
+
+    assert sources(desk) == {"EWR": "default", "JFK": "skipped"}
+
+
+def test_where_a_run_scores_only_a_missing_default_stops_it_or_is_skipped_as_configured(desk: Desk) -> None:
+    desk.default("EWR")
+    desk.default("JFK", "PendingManualApproval")
+
+    with pytest.raises(MissingDefaultError, match=r"1 segment: JFK.(.|\n)*registry --local approve JFK"):
+        arrange_scoring(desk, {"EWR": 7, "JFK": 3})
+    arrange_scoring(desk, {"EWR": 7, "JFK": 3}, fallback=SKIP)
+    assert sources(desk) == {"EWR": "default", "JFK": "skipped"}
+
+
+def test_where_a_run_scores_only_a_default_approved_after_it_failed_serves_when_it_goes_on(desk: Desk) -> None:
+    desk.default("EWR")
+    with pytest.raises(MissingDefaultError):
+        arrange_scoring(desk, {"EWR": 7, "JFK": 3})
+
+    desk.default("JFK")
+    run(desk, names=[])
+
+    assert sources(desk) == {"EWR": "default", "JFK": "default"}
+
+
+def test_where_the_pooled_default_takes_a_segments_rows_the_decision_says_so(desk: Desk) -> None:
+    desk.default("EWR")
+    desk.default("rest")
+
+    arrange_scoring(desk, {"EWR": 7, "JFK": 0, "rest": 3}, pooled="rest")
+
+    decided = desk.read(f"{RUN}/decide/01/decision.json")["models"]["JFK"]
+    assert decided["reason"] == "no approved default model of its own: the pooled default serves its rows"

@@ -414,3 +414,40 @@ def test_settings_are_read_from_where_the_event_says(desk: Desk) -> None:
     assert notify.handler({"Kind": "started", "Execution": "run-1", "Settings": SETTINGS_URI}, desk.context) == {
         "Sent": "true"
     }
+
+
+def score(desk: Desk, models: dict[str, Any], status: str = "Succeeded") -> None:
+    """Put a summary of a run that scored only where PostProcess would have, and send the mail."""
+    desk.configure()
+    predictions = f"{RUN}/predictions"
+    summary = {"status": status, "rows": 15, "predict_rows": 15, "models": models, "mode": "predict"}
+    desk.write(f"{predictions}/summary.json", summary)
+    notify.handler(desk.event([], Kind="finished", Predictions=predictions, Mode="predict"), desk.context)
+
+
+def test_a_run_that_scored_only_says_which_versions_served_and_blames_no_gate(desk: Desk) -> None:
+    served = model_summary("default", accepted=False, status="default", why="scoring only", model_version=3)
+
+    score(desk, {"EWR": served})
+
+    assert first_line(desk) == "flights-predict: 1 of 1 served by DEFAULT"
+    assert "default version 3 - scoring only" in body(desk)
+    assert "Next:" not in body(desk)
+
+
+def test_a_run_that_scored_only_names_the_command_for_each_segment_without_a_default(desk: Desk) -> None:
+    lost = {"accepted": False, "status": "default", "rows": 0, "rows_waiting": 5}
+    score(desk, {"EWR": model_summary("skipped", **lost, why="scoring only; no approved default model")}, "Degraded")
+
+    assert first_line(desk) == "flights-predict: DEGRADED, 1 of 1 not served (EWR)"
+    assert "python -m pipelines.registry --local approve EWR" in body(desk)
+    assert body(desk).rstrip().endswith("python -m pipelines.run --local --mode predict --raw FOLDER")
+
+
+def test_the_mail_of_a_started_run_that_scores_only_bears_the_name_of_its_pipeline(desk: Desk) -> None:
+    desk.configure()
+
+    notify.handler(desk.event([], Kind="started", Mode="predict", PredictDataVersion=""), desk.context)
+
+    assert first_line(desk) == "flights-predict: run started with 3 models (EWR, JFK, LGA)"
+    assert "training data" not in body(desk)

@@ -115,3 +115,18 @@ def test_a_plan_that_explains_says_for_each_step_why_it_would_run() -> None:
     ]
     assert json.loads(render(drawn, COST, as_json=True, forecasts=forecasts))["explain"][0]["outcome"] == "always"
     assert "explain" not in json.loads(render(drawn, COST, as_json=True))
+
+
+def test_a_plan_of_a_run_that_scores_only_says_which_version_serves_each_segment() -> None:
+    census = Census((Segment("a", 0, 5), Segment("new", 0, 2)), Segment("", 0, 0))
+    known = Census((Segment("a", 50, 5), Segment("new", 0, 2)), Segment("", 0, 0))
+    settings = validate({"data": {"label": "y", "id": "id"}, "models": {"by": "r"}, "min_rows": 10}, "c")
+    served = {"a": "default v3, MAE 2.5", "(pooled)": "default v1, MAE 4"}
+
+    found = draw(settings, choose_models(settings, known), census, DEFINITION, served)
+
+    assert [line.model for line in found.lines] == ["default v3, MAE 2.5", "pooled, default v1, MAE 4"]
+    shown = render(found, COST, as_json=False).splitlines()
+    assert shown[0].split() == ["segment", "slug", "predict", "rows", "model"]
+    assert "2 models, which score only, 5 steps" in "\n".join(shown)
+    assert json.loads(render(found, COST, as_json=True))["mode"] == "predict"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.rawdata import RawData, read_listing, read_raw
+from pipelines.rawdata import RawData, read_listing, read_raw, roles_of
 from pipelines.settings import Settings, validate
 from steps import contract
 
@@ -218,3 +218,20 @@ def test_a_listing_is_read_no_further_than_to_see_that_it_is_too_long() -> None:
         read_listing(config(max_objects=5), URI, endless())
 
     assert len(read_so_far) == 6
+
+
+def test_a_folder_with_files_to_predict_alone_will_do_where_nothing_is_trained(raw: Path) -> None:
+    (raw / "train_1.csv").unlink()
+    (raw / "north/train_2.PARQUET").unlink()
+
+    found = read_raw(config(), raw, raw.parent / "digests.json", raw.parent / "scratch", roles_of("predict"))
+
+    assert list(found.versions) == [contract.PREDICT_DATA_VERSION]
+    assert list(found.manifests) == [contract.data_version(found.predict)]
+    assert len(refused(raw)) == 1
+
+
+def test_the_version_of_the_files_to_predict_is_the_same_in_every_mode(raw: Path) -> None:
+    found = read_raw(config(), raw, raw.parent / "digests.json", raw.parent / "scratch", roles_of("predict"))
+
+    assert found.versions.items() <= read(raw).versions.items()

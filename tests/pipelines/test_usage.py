@@ -22,6 +22,10 @@ def read(line: str) -> Asked:
         ("--raw s3://b/ --set A=1 --json --follow", Asked("start")),
         ("--local --plan --set A=1", Asked("--plan")),
         ("--local --plan --explain --json", Asked("--plan")),
+        ("--local --mode predict", Asked("start")),
+        ("--mode full --raw s3://b/", Asked("start")),
+        ("--local --plan --mode predict", Asked("--plan")),
+        ("--local --print-version --mode predict", Asked("--print-version")),
         ("--local --gc --keep 3 --yes --json", Asked("--gc")),
         ("--local --gc --keep 0", Asked("--gc")),
         ("--local --compare A B --json", Asked("--compare", "A", "B")),
@@ -55,6 +59,8 @@ def test_what_is_asked_for(line: str, expected: Asked) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
+        ("--local --retry A --mode predict", "--mode: would be ignored with --retry; leave it out"),
+        ("--local --watch d --mode predict", "--mode: would be ignored with --watch"),
         ("--retry A --stop B", "--retry and --stop: give one of them only"),
         ("--list --status", "--list and --status: give one of them only"),
         ("--local --compare A", "give the IDs of two executions, or one and --last for the newest"),

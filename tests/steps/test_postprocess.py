@@ -295,3 +295,27 @@ def test_as_a_job_the_step_fails_with_one_line(root: Path) -> None:
     assert message.startswith("no inference output: EWR")
     assert len(message.encode()) <= contract.MESSAGE_LIMIT
     assert files(root) == []
+
+
+SCORING = tuple(part for part in ARGUMENTS if part not in ("--train-version", ARGUMENTS[5]))
+
+
+def test_a_run_that_scored_only_has_no_training_data_and_says_so(root: Path) -> None:
+    served = [dataclasses.replace(sample, rows=50, source=contract.DEFAULT, version=2) for sample in PASSED]
+    build(root, served)
+    shutil.rmtree(source(root, contract.IN_TRAIN_DATA))
+    for folder in source(root, contract.IN_INFERENCE).glob(f"*/{contract.TRAINING_DIR}"):
+        shutil.rmtree(folder)
+    path = source(root, contract.IN_VERDICTS, contract.VERDICTS_FILE)
+    models = job.read_json(path)["models"]
+    change(path, models={slug: {**m, "accepted": False, "ignored": True} for slug, m in models.items()})
+
+    postprocess.main(SCORING)
+
+    found = job.read_json(output(root) / contract.SUMMARY_FILE)
+    assert (found["mode"], found["status"], found["policy"], found["data"]["train_rows"]) == (
+        *("predict", "Succeeded", None, 0),
+    )
+    assert found["headline"][0] == "No model was trained"
+    assert found["models"]["EWR"]["mae"] == 10.41
+    assert "report.html" in files(root)

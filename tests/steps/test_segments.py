@@ -181,3 +181,16 @@ def test_a_broken_file_is_an_error_where_segments_are_not_isolated(tmp_path, own
 
     assert (code, found) == (2, None)
     assert "train-a.csv" in errors
+
+
+def test_files_of_a_role_that_nobody_asks_for_are_not_looked_at(raw, tmp_path, capsys):
+    (raw / "train.csv").unlink()
+
+    code, found, _ = run(tmp_path, capsys, roles=["predict"])
+
+    assert code == 0
+    assert [(entry["value"], entry["train_rows"], entry["predict_rows"]) for entry in found["segments"]] == [
+        ("b", 0, 1),
+        ("東京", 0, 1),
+    ]
+    assert (found["null"]["predict_rows"], found["absent"]) == (1, [])
