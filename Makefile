@@ -16,7 +16,7 @@ SEED := 0
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs  # without its notice about another product
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check docs docs-check docs-serve chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
+.PHONY: demo test test-fast check docs docs-check docs-serve reference chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -106,6 +106,9 @@ soak: $(READY)  ## watch a folder through 60 writings of 50 run markers and two 
 docs: $(READY)  ## build the documentation's site: build/site/index.html
 	$(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml
 	@echo "open build/site/index.html"
+
+reference: $(READY)  ## write the pages of docs/reference/ that are made from the code
+	@PYTHONPATH=. $(BIN)/python tests/documentation/reference.py
 
 docs-check: $(READY)  ## build the documentation strictly, keep nothing
 	@site=$$(mktemp -d) && trap 'rm -rf "$$site"' EXIT && $(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml --site-dir "$$site"

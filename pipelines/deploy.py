@@ -59,12 +59,27 @@ def parser() -> argparse.ArgumentParser:
         choices=("docker", "codebuild"),
         help="where images are built (default: docker where an engine answers, else codebuild)",
     )
-    line.add_argument("--cicd", action="store_true", help="the CI/CD stack instead: what deploying itself needs")
-    line.add_argument("--destroy", action="store_true", help="list what was deployed, ask, and remove it")
-    line.add_argument("--yes", action="store_true", help="with --destroy: do not ask")
-    line.add_argument("--data", action="store_true", help="with --destroy: the data buckets too, with all they hold")
     line.add_argument(
-        "--images", action="store_true", help="with --destroy --cicd: the image repositories too, with all images"
+        "--cicd",
+        action="store_true",
+        help="the CI/CD stack instead: what deploying itself needs (deploy bucket, image repositories, builds, "
+        "CodePipeline, roles)",
+    )
+    line.add_argument(
+        "--destroy",
+        action="store_true",
+        help="list what was deployed, ask, and remove it; data buckets that hold data and registered models stay",
+    )
+    line.add_argument("--yes", action="store_true", help="with --destroy: do not ask")
+    line.add_argument(
+        "--data",
+        action="store_true",
+        help="with --destroy: the data buckets that the stack made too, with all they hold",
+    )
+    line.add_argument(
+        "--images",
+        action="store_true",
+        help="with --destroy --cicd: the image repositories too, with all images, which else stay",
     )
     return line
 

@@ -53,8 +53,10 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="where files hold both: write rows with a label and rows without into files of their own, in FOLDER/raw/",
     )
-    line.add_argument("--force", action="store_true", help="overwrite a config that is there")
-    line.add_argument("--json", action="store_true", help="print proposal and plan as one JSON object")
+    line.add_argument("--force", action="store_true", help="overwrite a config (and with --split files) that is there")
+    line.add_argument(
+        "--json", action="store_true", help="print config, proposal, notes, plan and next as one JSON object"
+    )
     return line
 
 

@@ -174,7 +174,11 @@ def _format_cell(catalog: Catalog, column: str, value: Any) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line of `python -m pipelines.registry`."""
-    line = argparse.ArgumentParser(prog="python -m pipelines.registry", description="Registered default models.")
+    line = argparse.ArgumentParser(
+        prog="python -m pipelines.registry",
+        description="Registered models, and which of them serve as defaults.",
+        epilog="exit codes: 0 done; 1 a refresh failed or waits for approval; 2 bad usage, config or registry",
+    )
     _add_common(line, suppress=False)
     commands = line.add_subparsers(dest="command", required=True)
     listing = commands.add_parser(
@@ -189,7 +193,7 @@ def parser() -> argparse.ArgumentParser:
     approving.add_argument("version", type=int, nargs="?", help="the newest one unless given")
     rejecting = commands.add_parser("reject", help="reject a version")
     rejecting.add_argument("model", help="the model's name or slug")
-    rejecting.add_argument("version", type=int)
+    rejecting.add_argument("version", type=int, help="the version's number, as `list` shows it")
     registering = commands.add_parser("register", help="register a model artifact of your own and approve it")
     registering.add_argument("model", help="the model's name or slug")
     registering.add_argument("artifact", nargs="?", help="path or s3:// URI of a model.tar.gz")
@@ -209,15 +213,21 @@ def _add_refresh(commands: Any) -> argparse.ArgumentParser:
     )
     refreshing.add_argument("model", nargs="?", help="the model's name or slug: its newest approved version")
     refreshing.add_argument("--all", action="store_true", help="every default that does not load here")
-    refreshing.add_argument("--pending", action="store_true", help="leave the approval for later")
+    refreshing.add_argument("--pending", action="store_true", help="approve nothing: leave it for later")
     refreshing.add_argument(
         "--tolerance",
         type=_share,
         default=DEFAULT_TOLERANCE,
         metavar="SHARE",
-        help="by how much the MAE may be worse (default: %(default)s, which is 5 %%)",
+        help="by how much, as a share of the recorded MAE, the new one may be above it and still be approved "
+        "(default: %(default)s, which is 5 %%); a worse one waits, with the command that approves it",
     )
-    refreshing.add_argument("--json", action="store_true", help="print JSON")
+    refreshing.add_argument(
+        "--json",
+        action="store_true",
+        help="print a list with model, slug, refreshed_from, version, old_mae, new_mae, difference, loads_here, "
+        "status, problem",
+    )
     return refreshing
 
 
@@ -235,9 +245,23 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         return argparse.SUPPRESS if suppress else value
 
     parser.add_argument("--local", action="store_true", default=default(False), help="use a workspace on this machine")
-    parser.add_argument("--config", type=Path, default=default(DEFAULT_CONFIG), help=f"default: {DEFAULT_CONFIG}")
-    parser.add_argument("--env", default=default(None), help="environment whose overlay of the config applies")
-    parser.add_argument("--workspace", type=Path, default=default(DEFAULT_WORKSPACE), help="default: .local")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default(DEFAULT_CONFIG),
+        metavar="F",
+        help=f"config file (default: {DEFAULT_CONFIG})",
+    )
+    parser.add_argument(
+        "--env", default=default(None), metavar="NAME", help="overlay: the config file's <stem>.<NAME>.yml beside it"
+    )
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        default=default(DEFAULT_WORKSPACE),
+        metavar="DIR",
+        help="only --local: where the registry lies (default: .local)",
+    )
 
 
 if __name__ == "__main__":

@@ -153,3 +153,8 @@ def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
 def _value(arguments: argparse.Namespace, flag: str) -> object:
     name = {"--set": "overrides"}.get(flag, flag.removeprefix("--").replace("-", "_"))
     return getattr(arguments, name)
+
+
+def heeded(local: bool) -> Mapping[str, tuple[str, ...]]:
+    """Return the options that each action takes into account, on this machine or on AWS; the others it refuses."""
+    return _LOCAL if local else _AWS
