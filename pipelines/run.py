@@ -93,9 +93,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_actions(line: argparse.ArgumentParser) -> None:
     what = line.add_argument_group("instead of a new execution")
     what.add_argument("--plan", action="store_true", help="show segments, rows and steps, and spend nothing (--local)")
-    what.add_argument(
-        "--explain", action="store_true", help="with --plan: for each step cached, runs or later, and why"
-    )
+    what.add_argument("--explain", action="store_true", help="with --plan: each step cached, runs or later, and why")
     what.add_argument("--print-version", action="store_true", help="print both data versions, write their manifests")
     _add_id(what, "--retry", "go on with a failed execution, repeating nothing that succeeded")
     _add_id(what, "--rerun", "start again with the same parameters and data versions")
@@ -135,11 +133,7 @@ def _add_actions(line: argparse.ArgumentParser) -> None:
     what.add_argument("--once", action="store_true", help="with --watch: end when every marker that is there is served")
     what.add_argument("--gc", action="store_true", help="list and remove what no kept execution needs (--local)")
     what.add_argument("--keep", type=int, metavar="N", help="executions that --gc keeps (default: 10)")
-    what.add_argument(
-        "--yes",
-        action="store_true",
-        help="with --gc: remove without asking; without a terminal --gc lists only, unless this is given",
-    )
+    what.add_argument("--yes", action="store_true", help="with --gc: remove without asking")
     what.add_argument("--last", action="store_true", help="the newest execution, in place of an ID: --retry --last")
 
 

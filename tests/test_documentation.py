@@ -1,8 +1,7 @@
-"""README and docs name every command, option and setting, every page is in the site, and the changelog is there."""
+"""README and docs name what there is, links lead somewhere, every page is in the site (the reference: test_reference)."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from pipelines import compile as compiling
-from pipelines import deploy, evaluate, registry, run
-from pipelines import init as beginning
-from pipelines.document_problems import legal_keys
-from pipelines.settings import Settings
+from reference_commands import COMMANDS, options
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -25,43 +19,9 @@ TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 DECISIONS = "decisions/"
 
 
-def options(parser: argparse.ArgumentParser) -> set[str]:
-    found = set()
-    for action in parser._actions:
-        found |= {option for option in action.option_strings if option.startswith("--") and option != "--help"}
-        if isinstance(action, argparse._SubParsersAction):
-            found |= set(action.choices)
-            for child in action.choices.values():
-                found |= options(child)
-    return found
-
-
-@pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning, evaluate])
-def test_readme_and_docs_name_every_option_of_every_command(module) -> None:
-    missing = sorted(option for option in options(module.parser()) if option not in TEXT)
-
-    assert missing == []
-
-
-@pytest.mark.parametrize("module", [run, compiling, registry, deploy, beginning, evaluate])
+@pytest.mark.parametrize("module", COMMANDS)
 def test_every_option_has_a_help_text(module) -> None:
     assert [a.dest for a in module.parser()._actions if not a.help and a.option_strings] == []
-
-
-def test_readme_and_docs_name_every_settings_key() -> None:
-    shown = re.sub(r"`models\[\]\.", "`models[*].", TEXT)
-    leaves = {path for path in legal_keys(Settings)}
-    wanted = {normal(path) for path in leaves if not any(other.startswith(f"{path}.") for other in leaves)}
-    missing = sorted(key for key in wanted if f"`{key}`" not in shown)
-
-    assert missing == []
-
-
-def normal(path: str) -> str:
-    """Return the form in which the docs name a key: instances and overrides once for all."""
-    path = re.sub(r"^instances\.(prepare|train|infer|postprocess)\.(?!count)", "instances.*.", path)
-    path = re.sub(r"^models\[\*\]\.(gate|training)\..*", r"models[*].\1", path)
-    return re.sub(r"^models\.overrides.*", "models.overrides.NAME", path)
 
 
 def test_readme_and_docs_name_every_target_of_the_makefile() -> None:
@@ -80,7 +40,7 @@ def test_every_link_to_a_file_of_the_repository_leads_to_one(page: Path) -> None
 
 def test_the_guide_to_aws_names_only_commands_and_options_that_there_are() -> None:
     text = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
-    parsers = {"run": run, "compile": compiling, "registry": registry, "deploy": deploy}
+    parsers = {module.__name__.rpartition(".")[2]: module for module in COMMANDS}
     calls = re.findall(r"python -m pipelines\.([a-z]+)([^\n`#]*)", text)
 
     assert calls
