@@ -1,4 +1,4 @@
-"""README and docs name what there is, links lead somewhere, every page is in the site (the reference: test_reference)."""
+"""README and docs name what there is, links lead somewhere, every page is in the site. Reference: test_reference."""
 
 from __future__ import annotations
 
