@@ -78,6 +78,10 @@ def test_every_page_has_its_place_in_the_navigation_of_the_site() -> None:
     assert {page for page in pages if page not in nav and not page.startswith(DECISIONS)} == set()
 
 
+def test_no_page_holds_what_a_merge_left() -> None:
+    assert re.findall(r"^(?:<{7}|>{7}) .*", TEXT, re.MULTILINE) == []
+
+
 def test_the_list_of_decisions_has_every_decision() -> None:
     index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
     decisions = [page for page in PAGES if page.parent.name == "decisions" and page.name != "README.md"]
