@@ -47,7 +47,7 @@ def slices(
     fixed = {
         PREPARE_TRAINING: prepare_training(settings, models) | code_of("prepare"),
         PREPARE_PREDICTION: prepare_prediction(settings, models) | code_of("prepare", seed=settings.training.seed),
-        POSTPROCESS: postprocess(settings, models),
+        POSTPROCESS: postprocess(settings, models) | code_of("postprocess", seed=settings.training.seed),
         LAMBDA: lambda_slice(settings, models, bucket),
     }
     jobs = shards.group(models)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 PREPARE = "prepare"
 METRICS = "metrics"
+POSTPROCESS = "postprocess"
 
 ARGUMENTS = {
     PREPARE: ("frame", "context"),
     METRICS: ("actual", "predicted", "context"),
+    POSTPROCESS: ("predictions", "context"),
 }
 """The hooks, each with what it is called with."""
-CALLED_BY = {"prepare": (PREPARE,), "train": (METRICS,)}
+CALLED_BY = {"prepare": (PREPARE,), "train": (METRICS,), "postprocess": (POSTPROCESS,)}
 """The hooks that a step's module calls: its bundle holds the code of these, and no other does."""
 
 FOLDER = "custom"

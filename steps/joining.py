@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,17 @@ class Joined:
     files: tuple[str, ...]
 
 
-def join(parts: Sequence[Part], expected: Expected, target: Target, part_rows: int = PART_ROWS) -> Joined:
+Finish = Callable[[Iterator[Any], Any], tuple[Any, Iterator[Any]]]
+"""Makes of the batches in order, and their schema, what is published: the user's own hook."""
+
+
+def join(
+    parts: Sequence[Part],
+    expected: Expected,
+    target: Target,
+    part_rows: int = PART_ROWS,
+    finish: Finish | None = None,
+) -> Joined:
     """Write one data set ordered by `__row__`, with each row to predict exactly once and a finite prediction.
 
     Raises:
@@ -100,14 +110,24 @@ def join(parts: Sequence[Part], expected: Expected, target: Target, part_rows: i
     target.spill.mkdir(parents=True, exist_ok=True)
     files = sorted(glob.escape(str(path)) for part in parts for path in part.files)  # DuckDB expands globs
     proof = _Proof(expected)
-    with _connect(target.spill) as connection, _Writer(schema, target, part_rows) as writer:
+    with _connect(target.spill) as connection:
         if files:
             _check_parts(connection, parts, files)
-            for batch in _ordered(connection, files):
-                proof.take(batch)
-                writer.write(batch.select([1, 2, 3, 4]).rename_columns(schema.names).cast(schema))
+        batches = _proven(connection, files, proof, schema)
+        if finish:
+            schema, batches = finish(batches, schema)
+        with _Writer(schema, target, part_rows) as writer:
+            for batch in batches:
+                writer.write(batch)
     proof.conclude()
     return Joined(proof.rows, tuple(writer.names))
+
+
+def _proven(connection: duckdb.DuckDBPyConnection, files: list[str], proof: _Proof, schema: Any) -> Iterator[Any]:
+    """Yield what is published of all rows in their order, each seen by the proof."""
+    for batch in _ordered(connection, files) if files else ():
+        proof.take(batch)
+        yield batch.select([1, 2, 3, 4]).rename_columns(schema.names).cast(schema)
 
 
 def _connect(spill: Path) -> duckdb.DuckDBPyConnection:

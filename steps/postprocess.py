@@ -8,6 +8,7 @@ the output in one go, the marker last. Nothing appears in the output unless ever
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import shutil
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from steps import contract, job, joining, merging, report, summary
+from steps import contract, hooks, job, joining, merging, own_predictions, report, summary
 from steps.job import StepError
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,12 @@ def _join(run: summary.Run, staged: Path, spill: Path) -> joining.Joined:
     absent = int(data.get("skipped_rows", 0)) + sum(model.waiting for model in run.models)
     expected = joining.Expected(data["rows"], absent, run.settings["id"], str(data.get("id_type", "")))
     csv = staged / joining.CSV_FILE if run.settings.get("csv") else None
-    return joining.join(parts, expected, joining.Target(staged / contract.PREDICTIONS_DIR, spill, csv))
+    target = joining.Target(staged / contract.PREDICTIONS_DIR, spill, csv)
+    own = hooks.load(run.settings)
+    if own is None:
+        return joining.join(parts, expected, target)
+    finish = functools.partial(own_predictions.apply, own, run.settings, spill.with_name("own"))
+    return joining.join(parts, expected, target, finish=finish)
 
 
 def _publish(staged: Path, output: Path, found: Mapping[str, Any]) -> None:

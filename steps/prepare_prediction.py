@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from steps import assignment, chunk, contract, job, loading, problem, reshape, routing, tables
+from steps import assignment, chunk, contract, job, loading, problem, routing, tables
 from steps.assignment import Placement, Plan, Rule
 from steps.hooks import HookError
 from steps.isolation import BlamedError, Owners, Scope
@@ -257,7 +257,7 @@ class _Reshaped:
 def _make(work: Reshape, wanted: Prepared, rows: pa.Table, first: bool) -> pa.Table:
     """Return the features of a chunk as models take them."""
     made = work.rows(rows, first)
-    return reshape.fit_to(made.table, made.kinds, wanted, work.hooks)
+    return work.fit(made.table, made.kinds, wanted)
 
 
 class _Folder:

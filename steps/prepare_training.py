@@ -181,7 +181,7 @@ def _spill_of(data: Data, custom: Custom, folder: Path, scope: Scope) -> Spill:
         rule = settings.rules[model]
         return custom.of(rule.name, rule.slug, roles, data.typing.columns)
 
-    return Spill(folder, custom.hooks, reshape_of, scope.isolates)
+    return Spill(folder, reshape_of, scope.isolates)
 
 
 def _spill(connection: tables.Connection, data: Data, held: npt.NDArray[np.bool_], spill: Spill) -> Spill:

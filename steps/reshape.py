@@ -8,7 +8,7 @@ when fewer rows are there would differ between training and prediction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from steps import chunk, columns, hooknames, problem, schema
-from steps.hooks import Context, Hooks
+from steps.hooks import Context, HookError, Hooks
 from steps.schema import Column, Prepared
 
 TRIED = 100
@@ -68,12 +68,13 @@ class Custom:
 
 @dataclass(frozen=True)
 class Reshape:
-    """Calls the hook for the rows of one model: `raw` are the feature columns that it is given, behind the `roles`."""
+    """Calls a hook for rows of one model: `raw` are the columns that it may change, `roles` those before them."""
 
     hooks: Hooks
     context: Context
     roles: tuple[str, ...]
     raw: tuple[Column, ...]
+    hook: str = hooknames.PREPARE
 
     def rows(self, table: pa.Table, first: bool) -> Reshaped:
         """Return what the hook makes of a chunk whose columns are those of `roles` and `raw`, in this order.
@@ -87,11 +88,29 @@ class Reshape:
             self._try_alone(table, found)
         return found
 
+    def fit(self, table: pa.Table, kinds: Mapping[str, str | None], wanted: Prepared) -> pa.Table:
+        """Return the columns in the order and types of the wanted ones, without those that are empty everywhere.
+
+        Raises:
+            HookError: a column is missing, unknown or of another kind.
+        """
+        table = table.select([name for name in table.column_names if name not in wanted.empty])
+        texts = list(_misfits(table.column_names, kinds, wanted.columns))
+        if texts:
+            raise self.error(f"must return the same columns for all rows, but a chunk {'; '.join(texts)}")
+        fields = chunk.fields(wanted.columns)
+        return pa.table([table.column(field.name).cast(field.type) for field in fields], schema=pa.schema(fields))
+
+    def error(self, text: str) -> HookError:
+        """Return the error of what the hook did for this model."""
+        which = f"for {self.context.model}: " if self.context.model else ""
+        return self.hooks.error(self.hook, f"{which}{text}")
+
     def _call(self, table: pa.Table) -> Reshaped:
         frame = _frame(table, {column.name: column.kind for column in self.raw})
-        made = self.hooks.call(hooknames.PREPARE, frame, context=self.context)
+        made = self.hooks.call(self.hook, frame, context=self.context)
         if not isinstance(made, pd.DataFrame):
-            raise self._error(f"returned {type(made).__name__}; return the frame")
+            raise self.error(f"returned {type(made).__name__}; return the frame")
         self._raise(list(columns.names(made)))
         kept = self._kept(table, made)
         read = {name: columns.read(made[name]) for name in made.columns if name not in self.roles}
@@ -100,11 +119,11 @@ class Reshape:
             [
                 f"column {name!r} is the label, which rows to predict have not"
                 for name in read
-                if name == self.context.label
+                if name == self.context.label and self.hook == hooknames.PREPARE
             ]
         )
         if not read:
-            raise self._error("returned no feature columns; keep at least one beside label and id")
+            raise self.error(f"returned no columns beside {' and '.join(map(repr, self.roles))}; keep at least one")
         features = pa.table({name: found.values for name, found in read.items()})
         return Reshaped(features, {name: found.kind for name, found in read.items()}, kept)
 
@@ -114,12 +133,12 @@ class Reshape:
         gone = [name for name in roles if name not in made.columns]
         self._raise([f"dropped {name!r}; return the frame with it" for name in gone])
         if not self.context.training and len(made) != table.num_rows:
-            raise self._error(f"returned {len(made):,} of {table.num_rows:,} rows to predict; return every row once")
+            raise self.error(f"returned {len(made):,} of {table.num_rows:,} rows; return every row once")
         before = table.select(roles).to_pandas()
         kept = _positions(before, made[roles], self.context.id)
         if kept is None:
             more = "" if len(made) == table.num_rows else f" ({table.num_rows:,} rows given, {len(made):,} returned)"
-            raise self._error(
+            raise self.error(
                 f"changed {' or '.join(map(repr, roles))}, the order of rows, or returned rows twice{more}; "
                 "change feature columns only, in the rows as they are"
             )
@@ -130,13 +149,13 @@ class Reshape:
         alone = self._call(table.slice(0, few))
         kept = int(np.count_nonzero(whole.kept[:few]))
         if not np.array_equal(whole.kept[:few], alone.kept):
-            raise self._error(
+            raise self.error(
                 "drops other rows when it is given fewer of them; decide about each row by that row alone, since rows "
                 "come in chunks"
             )
         differing = _differing(whole.table.slice(0, kept), alone.table)
         if differing:
-            raise self._error(
+            raise self.error(
                 f"gives rows another {problem.name_list(differing)} when it is given fewer of them; compute each row's "
                 "columns from that row alone, since rows come in chunks, and what is measured over all rows "
                 "beforehand, as a column of the raw files or a file beside the code"
@@ -144,11 +163,7 @@ class Reshape:
 
     def _raise(self, problems: Sequence[str]) -> None:
         if problems:
-            raise self._error("; ".join(problems))
-
-    def _error(self, text: str) -> Exception:
-        which = f"{self.context.model}: " if self.context.model else ""
-        return self.hooks.error(hooknames.PREPARE, f"for {which}{text}" if which else text)
+            raise self.error("; ".join(problems))
 
 
 def _frame(table: pa.Table, kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -217,30 +232,11 @@ def _alike(first: Any, second: Any) -> bool:
     return bool(np.allclose(first.to_numpy(), second.to_numpy(), rtol=_SAME, atol=0, equal_nan=True))
 
 
-def fit_to(table: pa.Table, kinds: Mapping[str, str | None], wanted: Prepared, hooks: Hooks) -> pa.Table:
-    """Return the columns in the order and types of the training rows, without those that were empty there.
-
-    Raises:
-        HookError: a column is missing, unknown or of another kind than in the training rows.
-    """
-    table = table.select([name for name in table.column_names if name not in wanted.empty])
-    names = [column.name for column in wanted.columns]
-    texts = [
-        f"has no column {name!r}, {problem.nearest(name, table.column_names)}"
-        for name in names
-        if name not in table.column_names
-    ]
-    texts += [
-        f"has a column {name!r} that the training rows have not" for name in table.column_names if name not in names
-    ]
-    texts += [
-        f"has a column {column.name!r} of kind {kinds[column.name]}, {column.kind} elsewhere"
-        for column in wanted.columns
-        if kinds.get(column.name) not in (None, column.kind)
-    ]
-    if texts:
-        raise hooks.error(
-            hooknames.PREPARE, f"must return the same columns for all rows, but a chunk {'; '.join(texts)}"
-        )
-    fields = chunk.fields(wanted.columns)
-    return pa.table([table.column(field.name).cast(field.type) for field in fields], schema=pa.schema(fields))
+def _misfits(names: Sequence[str], kinds: Mapping[str, str | None], wanted: Sequence[Column]) -> Iterator[str]:
+    """Yield in what columns differ from those of other rows."""
+    known = [column.name for column in wanted]
+    yield from (f"has no column {name!r}, {problem.nearest(name, names)}" for name in known if name not in names)
+    yield from (f"has a column {name!r} that others have not" for name in names if name not in known)
+    for column in wanted:
+        if kinds.get(column.name) not in (None, column.kind):
+            yield f"has a column {column.name!r} of kind {kinds[column.name]}, {column.kind} elsewhere"

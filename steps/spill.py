@@ -1,4 +1,4 @@
-"""What the `prepare` hook made of the training rows, kept on disk until its columns are known for all models.
+"""What a hook made of rows, kept on disk until its columns are known for all models.
 
 A chunk can lack any value of a column, so that the column's kind is known only once all chunks were made; then the
 chunks are read back, all with the same columns, and written as the models' prepared rows.
@@ -12,22 +12,22 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from steps import contract, hooknames, reshape
-from steps.hooks import HookError, Hooks
+from steps import contract, reshape
+from steps.hooks import HookError
 from steps.isolation import BlamedError
 from steps.reshape import Reshape
 from steps.schema import Column, Prepared
 
-_ROLES = [f"{contract.ROW}{number}" for number in range(3)]
+_ROLES = [f"{contract.ROW}{number}" for number in range(4)]
 """What the columns are called meanwhile that are no features: no feature may be called like one of them."""
 
 
 class Spill:
     """The chunks of all models; where segments are isolated, a hook that fails for one leaves the others be."""
 
-    def __init__(self, folder: Path, hooks: Hooks, reshape_of: Callable[[int], Reshape], isolates: bool) -> None:
+    def __init__(self, folder: Path, reshape_of: Callable[[int], Reshape], isolates: bool = False) -> None:
         self.dropped: dict[int, int] = {}
-        self._folder, self._hooks, self._reshape_of, self._isolates = folder, hooks, reshape_of, isolates
+        self._folder, self._reshape_of, self._isolates = folder, reshape_of, isolates
         self._kinds: dict[str, str | None] = {}
         self._chunks: dict[int, list[Path]] = {}
         self._failed: dict[int, str] = {}
@@ -43,8 +43,7 @@ class Spill:
         for name, kind in made.kinds.items():
             known = self._kinds.get(name)
             if known and kind and known != kind:
-                raise self._hooks.error(
-                    hooknames.PREPARE,
+                raise self._reshape_of(model).error(
                     f"returned column {name!r} with values of kind {kind}, and of kind {known} for other rows; "
                     "make it one kind",
                 )
@@ -91,7 +90,7 @@ class Spill:
             roles = [name for name in table.column_names if name in _ROLES]
             made = table.drop_columns(roles)
             kinds = dict.fromkeys(made.column_names)  # each was compared when it was made
-            yield _beside(table.select(roles), reshape.fit_to(made, kinds, wanted, self._hooks))
+            yield _beside(table.select(roles), self._reshape_of(model).fit(made, kinds, wanted))
 
 
 def _beside(first: pa.Table, second: pa.Table) -> pa.Table:

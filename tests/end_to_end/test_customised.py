@@ -27,6 +27,11 @@ def prepare(frame, context):
 
 def metrics(actual, predicted, context):
     return {"median error": float(abs(predicted - actual).mean())}
+
+
+def postprocess(predictions, context):
+    """Never promise less than 150, and say where it is."""
+    return predictions.assign(prediction=predictions["prediction"].clip(lower=150), floor=150.0)
 '''
 
 
@@ -67,10 +72,12 @@ def test_a_feature_and_a_library_are_added_by_hooks_locally_and_in_the_compiled_
         assert 0 < found["custom_metrics"]["median error"] < found["baseline_mae"] / 2
     assert most_important(run) == {"N": "width", "S": "width"}
     assert "median error" in Path(done.result["report"]).read_text(encoding="utf-8")
-    assert len(done.predictions()) == 60
+    predictions = done.predictions()
+    assert list(predictions) == ["id", "prediction", "model", "source", "floor"]
+    assert (len(predictions), predictions["prediction"].min()) == (60, 150.0)
 
     compiled_holds_the_code(custom, run)
-    only_what_calls_a_changed_hook_runs_again(custom)
+    only_what_calls_a_changed_hook_runs_again(custom, run)
 
 
 def most_important(run: Run) -> dict[str, str]:
@@ -94,15 +101,28 @@ def compiled_holds_the_code(custom: Project, run: Run) -> None:
         held = [(folder / "custom" / "my_steps.py").read_text(encoding="utf-8") for folder in code]
         assert all(("import wcwidth" in text) == step["Name"].startswith("Prepare") for text in held)
         assert all(("def metrics" in text) == step["Name"].startswith("Train") for text in held)
+        assert all(("def postprocess" in text) == step["Name"].startswith("PostProcess") for text in held)
 
 
-def only_what_calls_a_changed_hook_runs_again(custom: Project) -> None:
+def only_what_calls_a_changed_hook_runs_again(custom: Project, run: Run) -> None:
+    edit(custom, "lower=150", "lower=140")
+    assert cached(custom) == {"PrepareTraining": True, "PreparePrediction": True, "Train-N": True}
+
     edit(custom, "abs(predicted - actual).mean()", "abs(predicted - actual).max()")
+    assert cached(custom) == {"PrepareTraining": True, "PreparePrediction": True, "Train-N": False}
+    compared = custom.command("run", "--compare", run.execution, "--last", "--json")
+    found = json.loads(compared.stdout)
+    assert {name: sorted(kinds) for name, kinds in found["code"].items()} == {"my_steps.py": ["postprocess", "train"]}
+    assert found["predictions"]["changed"] > 0
+
+
+def cached(custom: Project) -> dict[str, bool]:
     again = custom.run()
     assert again.result is not None, again.stderr
     steps = again.result["steps"]
-    assert (steps["PrepareTraining"]["cached"], steps["PreparePrediction"]["cached"]) == (True, True)
-    assert steps["Train-N"]["reason"] == "code changed: my_steps.py"
+    if not steps["Train-N"]["cached"]:
+        assert steps["Train-N"]["reason"] == "code changed: my_steps.py"
+    return {name: steps[name]["cached"] for name in ("PrepareTraining", "PreparePrediction", "Train-N")}
 
 
 def test_a_hook_that_fails_is_told_in_one_line_and_can_be_debugged_alone(custom: Project) -> None:

@@ -290,4 +290,6 @@ def test_the_example_of_the_documentation_is_sound_and_calculates_what_it_says(f
     made = own["prepare"](pd.DataFrame(columns), told)
     assert made["weekend"].tolist() == [False, True]
     assert made["planned_speed"].tolist() == [10.0, 50.0]
+    predictions = pd.DataFrame({"prediction": [10.0, 20.0]})
+    assert own["postprocess"](predictions, told)["late"].tolist() == [False, True]
     assert own["metrics"](np.array([0.0, 0.0]), np.array([10.0, 20.0]), told) == {"within 15 minutes": 0.5}

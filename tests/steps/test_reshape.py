@@ -190,7 +190,7 @@ def test_a_column_without_any_value_is_ignored_with_a_warning(stage: Stage) -> N
         ("return frame[::-1]", "for N: changed 'id' or 'y', the order of rows"),
         ("return pd.concat([frame, frame])", "returned rows twice (30 rows given, 60 returned); "),
         ("return pd.concat([frame[:3], frame[:2]])", "returned rows twice (30 rows given, 5 returned); "),
-        ("return frame[['id', 'y']]", "for N: returned no feature columns; keep at least one"),
+        ("return frame[['id', 'y']]", "for N: returned no columns beside 'id' and 'y'; keep at least one"),
         ("return frame.assign(a=[[1]] * len(frame))", "for N: column 'a' holds values of type list"),
         ("return frame.assign(a=1 / (frame['size'] * 0))", "for N: column 'a' has 30 infinite values"),
         (
@@ -221,11 +221,11 @@ def test_what_a_hook_does_wrong_in_training_is_told(stage: Stage, body: str, tol
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("return frame[frame['size'] > 5]", "for N: returned 1 of 4 rows to predict; return every row once"),
+        ("return frame[frame['size'] > 5]", "for N: returned 1 of 4 rows; return every row once"),
         ("return frame[::-1]", "for N: changed 'id', the order of rows, or returned rows twice; "),
         ("return frame.assign(id=0)", "for N: changed 'id', the order of rows"),
         ("return frame.drop(columns='size')", "but a chunk has no column 'size', there are: 'region', "),
-        ("return frame.assign(z=1)", "but a chunk has a column 'z' that the training rows have not"),
+        ("return frame.assign(z=1)", "but a chunk has a column 'z' that others have not"),
         ("return frame.assign(size='a')", "but a chunk has a column 'size' of kind text, number elsewhere"),
         ("return frame.assign(y=1)", "for N: column 'y' is the label, which rows to predict have not"),
     ],
