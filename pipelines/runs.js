@@ -86,7 +86,7 @@
   };
 
   const models = (line) => {
-    if (!known(line.passed)) return "–";
+    if (!known(line.passed)) return "";
     return [line.passed ? `${line.passed} passed` : "", line.rejected ? `${line.rejected} rejected` : ""].filter(Boolean).join(", ") || "none";
   };
   const progress = (run) => {
@@ -182,7 +182,7 @@
       return [start, known(took) ? start + took : tone(status) === "busy" || status === "Interrupted" ? Math.max(start, until) : start];
     };
     const about = run.about || [];
-    const path = runGraph.draw(graph, { steps, needs: run.needs || [], about, span, early, width: side.clientWidth, seconds: seconds(line) });
+    const path = runGraph.draw(graph, { steps, needs: run.needs || [], about, span, early, width: side.clientWidth, seconds: seconds(line), isOver: !isGoing(line) });
     drawSteps(made.parts, { steps, about, span, early, path });
   };
 

@@ -113,7 +113,7 @@ const runGraph = (() => {
   };
 
   // Draws the graph anew as far as it differs; returns the critical path.
-  const draw = (view, { steps, needs, about, span, early, width, seconds }) => {
+  const draw = (view, { steps, needs, about, span, early, width, seconds, isOver }) => {
     const layers = layersOf(steps, width);
     const shape = JSON.stringify(layers.map((nodes) => [...nodes.entries()].map(([key, places]) => [key, places.length])));
     if (view.shape !== shape) {
@@ -134,7 +134,7 @@ const runGraph = (() => {
       view.drawn = drawn;
       drawLines(view, needs, at, found);
     }
-    set(view.note, found.seconds ? `◆ Critical path: ${lasting(found.seconds)}${known(seconds) ? ` of ${lasting(seconds)}` : ""}; more machines make no run shorter than that.` : "");
+    set(view.note, found.seconds ? `◆ Critical path${isOver ? "" : " so far"}: ${lasting(found.seconds)}${known(seconds) ? ` of ${lasting(seconds)}` : ""}${isOver ? "; more machines make no run shorter than that" : ""}.` : "");
     return found.path;
   };
 
