@@ -16,7 +16,7 @@ SEED := 0
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs  # without its notice about another product
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check docs docs-check docs-serve reference chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
+.PHONY: demo test test-fast check docs docs-check docs-serve reference screenshots chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -112,6 +112,10 @@ reference: $(READY)  ## write the pages of docs/reference/ that are made from th
 
 docs-check: $(READY)  ## build the documentation strictly, keep nothing
 	@site=$$(mktemp -d) && trap 'rm -rf "$$site"' EXIT && $(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml --site-dir "$$site"
+
+screenshots: $(READY) install-browser  ## take the pictures of the documentation anew: two runs of the demo, looked at in Chromium
+	@$(BIN)/python config/examples/make_flights.py $(RAW)
+	$(BIN)/python docs/screenshots.py
 
 docs-serve: $(READY)  ## show the documentation at http://localhost:8000, built anew when a page changes
 	$(MKDOCS) serve --config-file config/mkdocs.yml

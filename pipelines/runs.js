@@ -291,7 +291,7 @@
     script.addEventListener("error", () => script.remove()); // it is not there yet, or has been removed
     document.head.append(script);
   };
-  const loadRun = (id) => { if (lines.get(id).steps) load(`executions/${id}/run.js`); };
+  const loadRun = (id) => { if (lines.get(id).steps !== false) load(`executions/${id}/run.js`); };
   window.runsPage = (given) => {
     const found = JSON.parse(given);
     const source = found.kind === "index" ? "index" : found.line.id;
