@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import comparison_text, explain, prediction_differences, results
+from pipelines import comparison_text, explain, prediction_differences, results, slices
 from pipelines.errors import ExecutionError
 from pipelines.local.difference import json_changes
 from pipelines.local.workspace import list_files
@@ -190,6 +190,8 @@ def _settings(first: Run, second: Run, gone: list[str]) -> Iterator[tuple[str, s
         except ExecutionError as error:
             gone.append(str(error))
             continue
+        for told in (old, new):
+            told.pop(slices.LINEAGE, None)  # says once more what the others say
         for change in json_changes(old, new):
             yield kind, explain.setting_key(change)
 

@@ -128,9 +128,11 @@ def draw(
     custom = custom_code.read(settings.code)
     files = {module: custom.files_of(module) if custom else {} for module in bundles.entry_modules(ROOT)}
     code = {module: bundles.code_bundle(ROOT, module, prefix, own) for module, own in files.items()}
+    images = {"processing": account.processing_image, "autogluon": account.autogluon_image}
+    lineage = slices.lineage(settings, {module: bundle.digest for module, bundle in code.items()}, images)
     parts = {
         kind: bundles.settings_bundle(kind, contract.to_json(content), prefix, contract.SETTINGS_FILE)
-        for kind, content in slices.slices(settings, models, account.bucket, custom).items()
+        for kind, content in slices.slices(settings, models, account.bucket, custom, lineage).items()
     }
     uris = ({k: b.uri for k, b in code.items()}, {k: b.uri for k, b in parts.items()})
     return Blueprint(settings, models, account, *uris, mode), (*code.values(), *parts.values())

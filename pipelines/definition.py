@@ -344,7 +344,8 @@ def _postprocess_arguments(bench: Bench) -> tuple[Value, ...]:
         "--predict-version": c.PREDICT_DATA_VERSION,
     }
     given_here = {flag: bench.parameters[name] for flag, name in own.items() if name in bench.parameters}
-    execution = {"--execution": ExecutionVariables.PIPELINE_EXECUTION_ID}
+    started = text(ExecutionVariables.START_DATETIME)
+    execution = {"--execution": ExecutionVariables.PIPELINE_EXECUTION_ID, "--started": started}
     return tuple(part for pair in (execution | given_here).items() for part in pair)
 
 

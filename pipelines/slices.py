@@ -21,6 +21,8 @@ PREPARE_PREDICTION = "prepare-prediction"
 INFER = "infer"
 POSTPROCESS = "postprocess"
 LAMBDA = "lambda"
+LINEAGE = "lineage"
+"""Key of the slice of PostProcess that tells the report where everything came from."""
 ROLES = ("train", "predict")
 """What raw files are for; `data` has globs for each."""
 
@@ -36,9 +38,16 @@ def infer_kind(unit: str) -> str:
 
 
 def slices(
-    settings: Settings, models: tuple[ModelSpec, ...], bucket: str, custom: CustomCode | None = None
+    settings: Settings,
+    models: tuple[ModelSpec, ...],
+    bucket: str,
+    custom: CustomCode | None = None,
+    lineage: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
-    """Return every settings slice of a pipeline by kind; those of steps that call hooks of `custom` name them."""
+    """Return every settings slice of a pipeline by kind; those of steps that call hooks of `custom` name them.
+
+    `lineage` goes to PostProcess, which no cache knows.
+    """
 
     def code_of(module: str, **more: Any) -> dict[str, Any]:
         found = custom.slice_of(module, settings.parameters) if custom else {}
@@ -47,7 +56,9 @@ def slices(
     fixed = {
         PREPARE_TRAINING: prepare_training(settings, models) | code_of("prepare"),
         PREPARE_PREDICTION: prepare_prediction(settings, models) | code_of("prepare", seed=settings.training.seed),
-        POSTPROCESS: postprocess(settings, models) | code_of("postprocess", seed=settings.training.seed),
+        POSTPROCESS: postprocess(settings, models)
+        | code_of("postprocess", seed=settings.training.seed)
+        | ({LINEAGE: dict(lineage)} if lineage else {}),
         LAMBDA: lambda_slice(settings, models, bucket),
     }
     jobs = shards.group(models)
@@ -156,6 +167,16 @@ def postprocess(settings: Settings, models: tuple[ModelSpec, ...]) -> dict[str, 
         "language": settings.language,
         "models": [{"name": m.name, "slug": m.slug, "pooled": m.pooled, "job": m.unit} for m in models],
     }
+
+
+def lineage(settings: Settings, code: Mapping[str, str], images: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the report tells of a definition: sha256 of each step's code, images and settings.
+
+    Addresses of people are left out, and of listed models what is not set.
+    """
+    told = settings.model_dump(mode="json", exclude={"notifications"}, exclude_none=True)
+    told["models"] = settings.model_dump(mode="json", include={"models"}, exclude_unset=True)["models"]
+    return {"code": dict(code), "images": dict(images), "settings": told}
 
 
 def lambda_slice(settings: Settings, models: tuple[ModelSpec, ...], bucket: str) -> dict[str, Any]:

@@ -133,6 +133,7 @@ DATA_FILE = "data.json"
 EVALUATION_FILE = "evaluation.json"
 LEADERBOARD_FILE = "leaderboard.json"
 IMPORTANCE_FILE = "feature_importance.json"
+FEATURE_ERRORS_FILE = "feature_errors.json"
 HOLDOUT_PREDICTIONS_FILE = "holdout_predictions.parquet"
 MODEL_FILE = "model.tar.gz"
 METADATA_FILE = "metadata.json"
@@ -146,7 +147,7 @@ SUCCESS_FILE = "_SUCCESS"
 DEGRADED_FILE = "_DEGRADED"
 LATEST_FILE = "latest.json"
 TRAINING_FILES = (
-    *(EVALUATION_FILE, LEADERBOARD_FILE, IMPORTANCE_FILE),
+    *(EVALUATION_FILE, LEADERBOARD_FILE, IMPORTANCE_FILE, FEATURE_ERRORS_FILE),
     *(HOLDOUT_PREDICTIONS_FILE, SCHEMA_FILE, PROFILE_FILE),
 )
 """Small files of a training that Infer copies beside its predictions, so that PostProcess needs nothing else."""

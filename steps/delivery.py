@@ -112,3 +112,10 @@ def copy_training(slug: str, target: Path) -> None:
         source = evaluation_dir(slug) / name
         if source.is_file():
             shutil.copyfile(source, target / name)
+
+
+def copy_profile(slug: str, target: Path) -> None:
+    """Copy the profile of a model's rows to predict beside its predictions, where there is one."""
+    source = contract.input_dir(contract.IN_PREDICT) / slug / contract.PROFILE_FILE
+    if source.is_file():
+        shutil.copyfile(source, target / contract.PROFILE_FILE)

@@ -14,7 +14,6 @@ import argparse
 import logging
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ import pyarrow.parquet
 
 from steps import (
     apart,
+    clock,
     compatibility,
     contract,
     debugger,
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
 def write_lost(model: Mapping[str, Any], reason: str) -> None:
     """Write that a model's rows were not scored, because its process did not come to its end."""
     served = delivery.delivery_of(model)
-    _write(served, _give_up(served, reason, _status(served)["rows"], contract.INFER), 0.0)
+    _write(served, _give_up(served, reason, _status(served)["rows"], contract.INFER), clock.Watch())
 
 
 def _answer(folder: Path, model: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -107,12 +107,13 @@ def _answer(folder: Path, model: Mapping[str, Any], settings: Mapping[str, Any])
 
 def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = load_predictor) -> None:
     """Score one model's rows, or write why nobody does."""
-    started, settings = time.monotonic(), _of_model(settings, model)
+    watch, settings = clock.Watch(), _of_model(settings, model)
     served = delivery.delivery_of(model)
     target = _target(served)
     target.mkdir(parents=True, exist_ok=True)
     if hosts.current().is_first:
         delivery.copy_training(served.slug, target / contract.TRAINING_DIR)
+        delivery.copy_profile(served.slug, target)
     status = _status(served)
     if status["status"] == contract.FAILED:
         found = _give_up(served, status["reason"], status.get("rows_waiting"), contract.PREPARE_PREDICTION)
@@ -123,7 +124,7 @@ def infer(model: Mapping[str, Any], settings: Mapping[str, Any], load: Load = lo
         found = _score_or_explain(served, settings, status["rows"], load)
     else:
         found = _score_all(served, settings, status["rows"], load)
-    _write(served, found, time.monotonic() - started)
+    _write(served, found, watch)
 
 
 def _of_model(settings: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,9 +136,10 @@ def _target(served: Delivery) -> Path:
     return contract.output_dir(contract.OUT_PREDICTIONS) / served.slug
 
 
-def _write(served: Delivery, found: Mapping[str, Any], seconds: float) -> None:
-    rate = round(found["rows"] / seconds, 1) if found["rows"] else None
-    told = {**found, "seconds": round(seconds, 3), "rows_per_second": rate}
+def _write(served: Delivery, found: Mapping[str, Any], watch: clock.Watch) -> None:
+    seconds = watch.seconds
+    rate = round(found["rows"] / max(seconds, 1e-3), 1) if found["rows"] else None
+    told = {**found, "seconds": seconds, "rows_per_second": rate, "timing": watch.to_json()}
     host = hosts.current()
     if not host.is_alone:
         told |= {"host": host.number, "hosts": host.count, "expected_rows": _status(served)["rows"]}

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from steps import contract, failure, job, scoring, speed
+from steps import contract, failure, feature_errors, job, scoring, speed
 from steps.evaluation import Errors, Measured
 from steps.interval import Bootstrap
 
@@ -56,13 +56,17 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Errors on the whole holdout; predictions and rows (features and label) of a sample."""
+    """Errors on the whole holdout; predictions and rows (features and label) of samples.
+
+    `sample_errors` is predicted minus actual of each row of `sample`.
+    """
 
     errors: Measured
     rows_per_second: float
     predictions: Any
     sample: pd.DataFrame
     label: str
+    sample_errors: scoring.Floats
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,12 @@ def measure(predictor: scoring.Predictor, holdout: Holdout, baseline: float) -> 
     kept = choose(rows, PREDICTION_ROWS, holdout.seed)
     sampled = choose(rows, SAMPLE_ROWS, holdout.seed + 1)
     errors, bootstrap, seconds = Errors(baseline), Bootstrap(), 0.0
-    predictions, samples = [], []
+    predictions, samples, sample_errors = [], [], []
     for scored in _scored(predictor, holdout):
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told by the sums
             errors.add(scored.actual, scored.predicted)
             bootstrap.add(abs(scored.predicted - scored.actual))
+            sample_errors.append((scored.predicted - scored.actual)[_within(scored, sampled)])
         if holdout.watch:
             holdout.watch(scored.actual, scored.predicted)
         seconds += scored.seconds
@@ -104,6 +109,7 @@ def measure(predictor: scoring.Predictor, holdout: Holdout, baseline: float) -> 
         predictions=pa.concat_tables(predictions),
         sample=scoring.frame(table, [*holdout.columns, holdout.label], holdout.categories),
         label=holdout.label,
+        sample_errors=np.concatenate(sample_errors),
     )
 
 
@@ -147,12 +153,19 @@ def _predictions(scored: _Scored, kept: Any, holdout: Holdout) -> Any:
 
 
 def write_details(predictor: Any, measured: Measurement, fit_seconds: float, folder: Path) -> None:
-    """Write leaderboard, importances and holdout predictions; those that AutoGluon cannot make stay empty."""
+    """Write leaderboard, importances, errors by feature and holdout predictions; what cannot be made stays empty."""
     pq.write_table(measured.predictions, folder / contract.HOLDOUT_PREDICTIONS_FILE)
     board = _optional("leaderboard", lambda: leaderboard(predictor, measured, fit_seconds))
     job.write_json(folder / contract.LEADERBOARD_FILE, board)
     found = _optional("importances", lambda: importances(predictor, measured, fit_seconds))
     job.write_json(folder / contract.IMPORTANCE_FILE, found)
+    errors = _optional("errors by feature", lambda: _errors_by_feature(measured, found))
+    job.write_json(folder / contract.FEATURE_ERRORS_FILE, errors)
+
+
+def _errors_by_feature(measured: Measurement, importances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    features = measured.sample.drop(columns=measured.label)
+    return feature_errors.by_feature(features, measured.sample_errors, importances)
 
 
 def _optional(what: str, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

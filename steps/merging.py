@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet
 
-from steps import contract, job
+from steps import clock, contract, job
 from steps.drift import BINS, Distribution, Rates
 from steps.hosts import PART, Host
 from steps.partfile import PREDICTION
@@ -79,7 +79,7 @@ def merge(reports: Sequence[Report], parts: Sequence[Path] = ()) -> dict[str, An
     _prove_hosts(name, reports)
     failed = next((report for report in reports if report["status"] == contract.FAILED), None)
     if failed is not None:
-        return {**_plain(failed), "seconds": _seconds(reports)}
+        return {**_plain(failed), "seconds": _seconds(reports), **_timing(reports)}
     _prove_same(name, reports, _SAME)
     _prove_rows(name, reports)
     return _add_up(name, reports, parts)
@@ -91,6 +91,11 @@ def _plain(report: Report) -> dict[str, Any]:
 
 def _seconds(reports: Sequence[Report]) -> float:
     return float(max(report["seconds"] for report in reports))  # they work side by side
+
+
+def _timing(reports: Sequence[Report]) -> dict[str, Any]:
+    found = clock.merge(report.get("timing") for report in reports)
+    return {"timing": found} if found else {}
 
 
 def _prove_hosts(name: str, reports: Sequence[Report]) -> None:
@@ -133,6 +138,7 @@ def _add_up(name: str, reports: Sequence[Report], parts: Sequence[Path]) -> dict
         "rows_waiting": sum(report["rows_waiting"] for report in reports),
         "seconds": seconds,
         "rows_per_second": round(rows / seconds, 1) if rows and seconds else None,
+        **_timing(reports),
     }
     scored = [report for report in reports if report["rows"]]
     return {**merged, **_counted(name, scored, parts)} if scored else merged

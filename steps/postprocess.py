@@ -14,10 +14,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steps import contract, hooks, job, joining, merging, own_predictions, report, summary
+from steps import clock, contract, hooks, job, joining, merging, own_predictions, report, summary
 from steps.job import StepError
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         StepError: inputs are missing or contradict each other, or the predictions are not complete.
     """
+    watch = clock.Watch()
     run = read_run(_parse(argv))
     _require_predictions(run)
     root = contract.ml_root() / "processing"  # the job's own volume: sorting may spill more than a root disk holds
@@ -43,7 +45,8 @@ def main(argv: Sequence[str]) -> None:
         found = summary.summarize(run, joined.rows)
         job.write_json(staged / contract.SUMMARY_FILE, found)
         published = report.Published(joined.files, joining.CSV_FILE if run.settings.get("csv") else None)
-        page = report.render(run, found, published, local=contract.ML_ROOT_VARIABLE in os.environ)
+        local, timed = contract.ML_ROOT_VARIABLE in os.environ, replace(run, timing=watch.to_json())
+        page = report.render(timed, found, published, local)
         (staged / contract.REPORT_FILE).write_text(page, encoding="utf-8")
         _publish(staged, contract.output_dir(contract.OUT_PREDICTIONS), found)
     log.info("published %d predictions of %d models: %s", joined.rows, len(run.models), found["status"])
@@ -78,6 +81,7 @@ def read_run(arguments: argparse.Namespace) -> summary.Run:
         policy=None if scores_only else policy,
         mode=contract.PREDICT_MODE if scores_only else contract.FULL,
         notes=tuple(checked["notes"]),
+        started=arguments.started,
     )
 
 
@@ -87,6 +91,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--raw", required=True, help="URI of the raw data")
     parser.add_argument("--train-version", help="data version of the training files; none where a run scores only")
     parser.add_argument("--predict-version", required=True, help="data version of the prediction files")
+    parser.add_argument("--started", help="when the execution began, UTC; the report tells with it what ran before")
     return parser.parse_args(argv)
 
 

@@ -18,7 +18,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from steps import assignment, contract, hooks, intake, isolation, job, prepare_prediction, prepare_training, rawfile
+from steps import (
+    assignment,
+    clock,
+    contract,
+    hooks,
+    intake,
+    isolation,
+    job,
+    prepare_prediction,
+    prepare_training,
+    rawfile,
+)
 from steps.contract import DataFile
 from steps.intake import Settings
 from steps.isolation import Scope
@@ -36,7 +47,7 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str]) -> None:
     """Prepare the files of one kind; raise StepError when data or settings do not allow it."""
-    arguments = _parse(argv)
+    arguments, watch = _parse(argv), clock.Watch()
     settings = job.read_settings()
     role = ROLES[arguments.kind]
     listed = _list_files(settings, role, arguments.version)
@@ -50,6 +61,16 @@ def main(argv: Sequence[str]) -> None:
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    _complete_summary(arguments.kind, listed, watch)
+
+
+def _complete_summary(kind: str, listed: Sequence[DataFile], watch: clock.Watch) -> None:
+    """Add to `data.json`, which no cached step reads, the size of each file and what the work took."""
+    output = contract.OUT_TRAIN if kind == TRAINING else contract.OUT_PREDICT
+    path, sizes = contract.output_dir(output) / contract.DATA_FILE, {file.key: file.size for file in listed}
+    found = job.read_json(path)
+    files = [{**file, "bytes": sizes.get(file["key"])} for file in found["files"]]
+    job.write_json(path, {**found, "files": files, "timing": watch.to_json()})
 
 
 @dataclass(frozen=True)

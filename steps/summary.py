@@ -75,6 +75,7 @@ class Run:
     """Everything that PostProcess was given. `raw` is the URI of the raw data, `policy` Decide's, if it ran.
 
     A run whose `mode` is to score only has no training data.
+    `started` is when the execution began, `timing` what PostProcess itself took so far; both only the report tells.
     """
 
     execution: str
@@ -90,6 +91,8 @@ class Run:
     policy: str | None = None
     notes: tuple[str, ...] = ()
     mode: str = contract.FULL
+    started: str | None = None
+    timing: Json = field(default_factory=dict)
 
 
 def status_of(models: Sequence[Model]) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps import contract, debugger, evaluation, fitting, job, trial, warm
+from steps import clock, contract, debugger, evaluation, fitting, job, trial, warm
 
 log = logging.getLogger(__name__)
 
@@ -112,21 +112,24 @@ def _train_or_explain(task: Job, model: Mapping[str, Any], threads: int) -> str:
 
 def train_model(task: Job, model: Mapping[str, Any], threads: int) -> None:
     """Train one model, or write why it is not trained."""
+    watch = clock.Watch()
     prepared = contract.input_dir(contract.IN_PREPARED) / model["slug"]
     status = _status(prepared, model["name"])
     if status["status"] == contract.SKIPPED:
-        _publish_untrained(model, prepared, evaluation.skipped(model, status["reason"] or "no training rows"))
+        found = evaluation.skipped(model, status["reason"] or "no training rows")
+        _publish_untrained(model, prepared, {**found, "timing": watch.to_json()})
         return
     outcome = trial.Outcome(trial.FAILED, _hopeless(status, model["name"]))
     if not outcome.reason:
-        outcome = _attempts(task, model, threads, status)
+        outcome = _attempts(task, model, threads, status, watch)
     if outcome.status == trial.TRAINED:
         return
     log.warning("%s: not trained: %s", model["name"], outcome.reason)
     transient = outcome.status == trial.TRANSIENT
     if transient:
         _forbid_caching()
-    _publish_untrained(model, prepared, evaluation.failed(model, outcome.reason, status, transient=transient))
+    found = evaluation.failed(model, outcome.reason, status, transient=transient)
+    _publish_untrained(model, prepared, {**found, "timing": watch.to_json()})
 
 
 def _status(prepared: Path, name: str) -> dict[str, Any]:
@@ -158,7 +161,9 @@ def _hopeless(status: Mapping[str, Any], name: str) -> str:
     return f"{missing} ({fitting.count(train_rows)} for training, {fitting.count(holdout_rows)} held out)"
 
 
-def _attempts(task: Job, model: Mapping[str, Any], threads: int, status: Mapping[str, Any]) -> trial.Outcome:
+def _attempts(
+    task: Job, model: Mapping[str, Any], threads: int, status: Mapping[str, Any], watch: clock.Watch
+) -> trial.Outcome:
     """Fit until an attempt ends other than transiently; publish what was trained."""
     outcome = trial.Outcome(trial.TRANSIENT)
     attempts = len(task.launches)
@@ -167,7 +172,7 @@ def _attempts(task: Job, model: Mapping[str, Any], threads: int, status: Mapping
         guard = _request(task, model, folder, threads, status)
         outcome = launch(folder, guard, trial.child_environment(os.environ, threads))
         if outcome.status == trial.TRAINED:
-            _publish(folder, model["slug"])
+            _publish(folder, model["slug"], watch)
         shutil.rmtree(folder)
         if outcome.status != trial.TRANSIENT:
             break
@@ -204,8 +209,10 @@ def _raise_fatal(outcome: trial.Outcome, name: str, on_transient_failure: str, a
         )
 
 
-def _publish(folder: Path, slug: str) -> None:
+def _publish(folder: Path, slug: str, watch: clock.Watch) -> None:
     """Move what a finished child wrote into the outputs, so that an interrupted one leaves nothing there."""
+    path = fitting.result_dir(folder, contract.OUT_EVALUATION) / contract.EVALUATION_FILE
+    job.write_json(path, {**job.read_json(path), "timing": watch.to_json()})
     for name in (contract.OUT_MODEL, contract.OUT_EVALUATION):
         target = contract.output_dir(name) / slug
         target.parent.mkdir(parents=True, exist_ok=True)

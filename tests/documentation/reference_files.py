@@ -64,6 +64,11 @@ FILES = {
         "a list, by how much the error grows when a column is shuffled",
         "feature importance standard_deviation",
     ),
+    "FEATURE_ERRORS_FILE": Told(
+        f"{SLOTS} `evaluation`",
+        "a list, the errors on a sample of the holdout by the values of the features that matter most",
+        "feature kind bins",
+    ),
     "HOLDOUT_PREDICTIONS_FILE": Told(f"{SLOTS} `evaluation`", "held-out rows with their predictions (Parquet)"),
     "MODEL_FILE": Told(f"{SLOTS} `model`; `registry/<model>/<sha256>/`", "the artifact: predictor and `metadata.json`"),
     "METADATA_FILE": Told(

@@ -63,6 +63,8 @@ def concrete(value: Any) -> Any:
 def resolved(path: str) -> str:
     if path == "Execution.PipelineExecutionId":
         return "a1b2c3d4e5f6"
+    if path == "Execution.StartDateTime":
+        return "2026-11-26T20:00:00.000Z"
     if "Image" in path:
         return "123456789012.dkr.ecr.us-east-1.amazonaws.com/autogluon@sha256:" + "0" * 64
     if path == "Parameters.RawDataUri" or path.startswith("Steps."):

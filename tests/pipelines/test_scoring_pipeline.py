@@ -41,7 +41,7 @@ def steps_of(found: Compiled) -> dict[str, dict[str, Any]]:
 
 def test_the_definition_is_the_golden_file(scoring: Compiled) -> None:
     """The difference in this file is the review of a change; write it anew with GOLDEN=write in the environment."""
-    found = CODE_ADDRESS.sub(r"/code/\1/<sha256>", scoring.text)
+    found = CODE_ADDRESS.sub(r"/\1/<sha256>", scoring.text)
     if os.environ.get("GOLDEN") == "write":
         DEFINITION.write_text(found, encoding="utf-8")
 

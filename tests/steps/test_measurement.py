@@ -63,7 +63,7 @@ def holdout(folder: Path, rows: int, **changes: Any) -> measurement.Holdout:
 
 def measured_of(rows: int, rate: float) -> measurement.Measurement:
     sample = pd.DataFrame({name: np.zeros(rows) for name in ("a", "b", "y")})
-    return measurement.Measurement(Measured(rows, 1.0, 1.0, None, 1.0), rate, None, sample, "y")
+    return measurement.Measurement(Measured(rows, 1.0, 1.0, None, 1.0), rate, None, sample, "y", np.zeros(rows))
 
 
 def test_errors_are_those_of_the_whole_holdout(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from steps.merging import Inference
 
 pq: Any = pyarrow.parquet
 ROWS = 500
-TIMES = ("seconds", "rows_per_second")
+TIMES = ("seconds", "rows_per_second", "timing")
 Reports = list[dict[str, Any]]
 
 

@@ -107,7 +107,9 @@ def test_prediction_rows_keep_their_order_and_position_over_all_files(stage):
     found = rows(parts_of(out) / "north")
     assert [(row["__row__"], row["id"], row["x"]) for row in found] == [(0, 300, 7.0), (1, 100, 0.0), (3, 102, 2.0)]
     assert [row["__row__"] for row in rows(parts_of(out) / "south")] == [2, 4]
-    assert load(out / "data.json")["files"] == [{"key": "predict-2.csv", "rows": 1}, {"key": "predict.csv", "rows": 4}]
+    files = load(out / "data.json")["files"]
+    assert [(file["key"], file["rows"]) for file in files] == [("predict-2.csv", 1), ("predict.csv", 4)]
+    assert all(file["bytes"] > 0 for file in files)
     assert load(out / "data.json")["id_type"] == "int64"
 
 

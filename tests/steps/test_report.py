@@ -18,7 +18,8 @@ import plotly.offline
 import pytest
 from postprocess_inputs import ARGUMENTS, EXECUTION, FLIGHTS, PASSED, Sample, build
 
-from steps import contract, postprocess, report, summary
+from steps import contract, postprocess, report, report_advice, report_figures, report_model, summary
+from steps.wording import Wording
 
 HOSTILE = "<script>alert(1)</script>"
 PLOTLY = plotly.offline.get_plotlyjs()
@@ -144,7 +145,7 @@ def test_a_segment_skipped_without_decide_is_not_told_to_need_a_default(
     build(tmp_path, [dataclasses.replace(FLIGHTS[2], status=contract.SKIPPED, why="no training rows")])
     shutil.rmtree(tmp_path / "processing" / "input" / contract.IN_DECISION)
     monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(tmp_path))
-    advice = report._advice(postprocess.read_run(postprocess._parse(ARGUMENTS)), local=True)
+    advice = report_advice.advice(postprocess.read_run(postprocess._parse(ARGUMENTS)), True, Wording())
     assert advice[0]["text"].startswith("Skipped: LGA (no training rows). Give each of them what it lacks")
     assert advice[0]["commands"] == ["python -m pipelines.run --local"]
 
@@ -184,7 +185,7 @@ def test_data_and_lineage_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_detail_holds_what_its_charts_and_tables_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     detail = render(tmp_path, monkeypatch, holdout_rows=5000).embedded("detail-0")
     assert detail["holdout"]["rows"] == 5000
-    assert len(detail["holdout"]["actual"]) == len(detail["holdout"]["predicted"]) == report.POINTS
+    assert len(detail["holdout"]["actual"]) == len(detail["holdout"]["predicted"]) == report_model.POINTS
     assert sum(detail["holdout"]["residuals"]["counts"]) == 5000
     assert detail["importances"][0][0] == "dep_delay"
     assert [line["model"] for line in detail["leaderboard"]] == ["LightGBM", "CatBoost", "XGBoost"]
@@ -260,12 +261,12 @@ def test_a_model_that_failed_has_an_empty_detail_with_its_reason(
     ],
 )
 def test_importances_are_read_as_list_or_mapping_and_sorted(found: Any) -> None:
-    assert report._importances(found) == [("b", 2.0), ("a", 1.0)]
+    assert report_model._importances(found) == [("b", 2.0), ("a", 1.0)]
 
 
 def test_importances_that_are_missing_or_null_are_none_and_the_others_are_capped() -> None:
-    assert report._importances(None) == report._importances({"a": None}) == []
-    assert len(report._importances({f"f{at}": at for at in range(80)})) == report.IMPORTANCES
+    assert report_model._importances(None) == report_model._importances({"a": None}) == []
+    assert len(report_model._importances({f"f{at}": at for at in range(80)})) == report_model.IMPORTANCES
 
 
 def test_a_constant_holdout_and_rows_that_are_not_finite_still_make_a_page(
@@ -276,11 +277,11 @@ def test_a_constant_holdout_and_rows_that_are_not_finite_still_make_a_page(
 
     path = tmp_path / "holdout.parquet"
     pq.write_table(pa.table({"actual": [1.0, float("nan")], "predicted": [1.0, 2.0]}), path)
-    found = report._holdout(path, 10)
+    found = report_model._holdout(path, 10)
     assert found is not None
     assert (found["rows"], found["residuals"]["counts"]) == (1, [1])
     pq.write_table(pa.table({"actual": [float("nan")], "predicted": [2.0]}), path)
-    assert report._holdout(path, 10) is None
+    assert report_model._holdout(path, 10) is None
 
 
 def test_the_page_asks_for_nothing_outside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +294,8 @@ def test_the_page_asks_for_nothing_outside_itself(tmp_path: Path, monkeypatch: p
         for name, value in attributes.items()
         if name in ("src", "href", "srcset", "action", "data", "poster", "background", "xlink:href", "ping")
     ]
-    assert set(references) <= {"data:,", "#models"}
+    parts = {f"#{attributes['id']}" for _, attributes in parser.found if attributes.get("id")}
+    assert set(references) <= {"data:,", *parts}
     assert not re.search(r"https?://|url\(|@import", page.own)
     assert PLOTLY in page.html
 
@@ -330,7 +332,9 @@ def test_no_text_of_the_data_becomes_markup(tmp_path: Path, monkeypatch: pytest.
     assert {name for name, _ in detail["importances"]} == set(features)
     parser = Elements()
     parser.feed(page.own)
-    assert sum(tag == "script" for tag, _ in parser.found) == 4  # overview, one detail, the library, ours
+    kinds = [attributes.get("type") for tag, attributes in parser.found if tag == "script"]
+    assert kinds.count("application/json") == 4  # texts, overview, what came true, one detail
+    assert kinds.count(None) == 1  # ours; the library is text until a chart is drawn
     assert not [name for _, attributes in parser.found for name in attributes if name.startswith("on")]
 
 
@@ -395,7 +399,7 @@ def test_no_text_anywhere_adds_an_element_or_an_attribute_to_the_page(
 
 
 def test_the_script_never_writes_markup() -> None:
-    script = (HOME / "report.js").read_text(encoding="utf-8")
+    script = "".join((HOME / name).read_text(encoding="utf-8") for name in report.SCRIPTS)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
 
 
@@ -407,7 +411,7 @@ def test_the_same_run_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.M
 def test_the_page_stays_small_with_many_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = [Sample(f"m{at}", f"m{at}", rows=3) for at in range(200)]
     page = render(tmp_path, monkeypatch, samples, holdout_rows=2500)
-    assert len(page.embedded("detail-0")["holdout"]["actual"]) == report.ALL_POINTS // 200
+    assert len(page.embedded("detail-0")["holdout"]["actual"]) == report_model.ALL_POINTS // 200
     assert len(page.own) < 200 * 16_000
     assert page.html.count('<tr class="model"') == 200
     assert "scroll tall" in page.html
@@ -415,10 +419,10 @@ def test_the_page_stays_small_with_many_models(tmp_path: Path, monkeypatch: pyte
 
 def test_numbers_read_well() -> None:
     values = (None, 0.0, 9.874321, 25.0, 12345.6, 1e12, 0.000123)
-    assert [report.figure(value) for value in values] == [
+    assert [report_figures.figure(value) for value in values] == [
         *("–", "0", "9.874", "25", "12,346", "1,000,000,000,000", "0.000123")
     ]
-    assert [report.percent(value) for value in (None, 58.26, -28.63)] == ["–", "58.3%", "-28.6%"]
+    assert [report_figures.percent(value) for value in (None, 58.26, -28.63)] == ["–", "58.3%", "-28.6%"]
 
 
 def test_headers_controls_and_charts_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +432,7 @@ def test_headers_controls_and_charts_have_names(tmp_path: Path, monkeypatch: pyt
     assert tags.count("h1") == tags.count("main") == 1
     assert all(attributes.get("scope") for tag, attributes in parser.found if tag == "th")
     assert next(attributes for tag, attributes in parser.found if tag == "html")["lang"] == "en"
-    script = (HOME / "report.js").read_text(encoding="utf-8")
+    script = (HOME / "report_figures.js").read_text(encoding="utf-8")
     assert 'setAttribute("role", "img")' in script
     assert 'setAttribute("aria-label", text)' in script
 
@@ -447,7 +451,9 @@ def _contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_has_enough_contrast_in_both_themes(theme: int) -> None:
     style = (HOME / "report.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", style, re.DOTALL)[theme]))
+    blocks = re.findall(r":root[^{]*\{(.*?)\}", style, re.DOTALL)
+    assert blocks[1] == blocks[2]  # of the system's choice and of the reader's
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[theme]))
     texts = [("ink", back) for back in ("page", "card", "hover", "none-back", "good-back", "warn-back", "bad-back")]
     texts += [("soft", back) for back in ("page", "card", "hover", "good-back", "warn-back", "bad-back")]
     texts += [("accent", "card"), ("accent", "hover")]
