@@ -50,7 +50,8 @@ FILES = {
     ),
     "EVALUATION_FILE": Told(
         f"{SLOTS} `evaluation`; beside predictions and registered artifacts",
-        "how a model measured up on the rows held out, in SageMaker's model-quality form",
+        "how a model measured up on the rows held out, in SageMaker's model-quality form (a hook `metrics` adds "
+        "`custom_metrics`)",
         "status reason transient model slug regression_metrics mae_interval baseline holdout_rows train_rows "
         "best_model fit_seconds predict_rows_per_second speed artifact autogluon_version python_version format",
     ),
