@@ -25,7 +25,13 @@ def pages() -> dict[str, str]:
         "parameters.md": reference_contracts.parameters_page(),
         "contracts.md": reference_contracts.contracts_page(),
     }
-    return {name: f"{MADE}\n\n{text.strip()}\n" for name, text in found.items()}
+    return {name: with_mark(text.strip()) for name, text in found.items()}
+
+
+def with_mark(text: str) -> str:
+    """Return a page that says where it is from, below its title."""
+    title, _, rest = text.partition("\n")
+    return f"{title}\n\n{MADE}\n{rest}\n"
 
 
 def write(folder: Path) -> None:
