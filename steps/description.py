@@ -10,15 +10,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from steps import contract
+from steps import contract, hooknames
 from steps.archive import ArchiveError, Contents
 
 PREDICTOR_DIR = "predictor"
-FORMATS = (1,)
-"""Formats that this code reads. A format once written is read for ever: defaults live for years."""
+FORMATS = (1, 2)
+"""Formats that this code reads. A format once written is read for ever: defaults live for years.
+
+2: as 1, with the user's own code (`custom/`) that the model is scored by; `code` in the metadata tells how.
+"""
+WITH_CODE = 2
 KINDS = ("number", "bool", "datetime", "text")
 MOST_PROBLEMS = 5
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+!_-]{0,63}")
+_MODULE = re.compile(r"[A-Za-z_]\w*\.py", re.ASCII)
 _FORMS = {
     "model": re.compile(r".+", re.DOTALL),
     "slug": re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*"),
@@ -41,7 +46,7 @@ def read(contents: Contents) -> dict[str, Any]:
         raise ArchiveError(f"has no {PREDICTOR_DIR}/: it was not made by Train")
     found = _parse(contents.text)
     _check_format(found)
-    problems = list(_problems(found))
+    problems = [*_problems(found), *_about_code(found, contents)]
     if problems:
         more = f" and {len(problems) - MOST_PROBLEMS} more" if len(problems) > MOST_PROBLEMS else ""
         raise ArchiveError(f"has a {contract.METADATA_FILE} in which {'; '.join(problems[:MOST_PROBLEMS])}{more}")
@@ -86,6 +91,29 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
     names = [column["name"] for column in columns if isinstance(column, dict) and isinstance(column.get("name"), str)]
     if len(set(names)) < len(names):
         yield "schema.columns has a name twice"
+
+
+def _about_code(found: dict[str, Any], contents: Contents) -> Iterator[str]:
+    """Yield what is wrong with the entry of the user's own code, which format 2 has."""
+    code = found.get(hooknames.KEY)
+    if found["format"] != WITH_CODE:
+        if code is not None:
+            yield f"{hooknames.KEY} stands although its format has none"
+        return
+    if not isinstance(code, dict):
+        yield f"{hooknames.KEY} is no object"
+        return
+    file, seed = code.get(hooknames.KEY_FILE), code.get("seed")
+    if not isinstance(file, str) or not _MODULE.fullmatch(file) or hooknames.FOLDER not in contents.top:
+        yield f"{hooknames.KEY}.{hooknames.KEY_FILE} is no module of {hooknames.FOLDER}/"
+    if not _is_names(code.get(hooknames.KEY_HOOKS)) or not isinstance(code.get("own_model"), bool):
+        yield f"{hooknames.KEY} does not tell how it predicts"
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        yield f"{hooknames.KEY}.seed is no number"
+    for key in (hooknames.KEY_PARAMETERS, "libraries"):
+        held = code.get(key)
+        if not isinstance(held, dict) or not _is_names(list(held.values())):
+            yield f"{hooknames.KEY}.{key} is no object of texts"
 
 
 def _about_column(column: Any) -> Iterator[str]:

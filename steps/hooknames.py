@@ -6,17 +6,24 @@ Standard library only: the operator's side looks at the code by these names with
 from __future__ import annotations
 
 PREPARE = "prepare"
+FIT = "fit"
+PREDICT = "predict"
 METRICS = "metrics"
 POSTPROCESS = "postprocess"
 
 ARGUMENTS = {
     PREPARE: ("frame", "context"),
+    FIT: ("train", "context"),
+    PREDICT: ("model", "frame", "context"),
     METRICS: ("actual", "predicted", "context"),
     POSTPROCESS: ("predictions", "context"),
 }
 """The hooks, each with what it is called with."""
-CALLED_BY = {"prepare": (PREPARE,), "train": (METRICS,), "postprocess": (POSTPROCESS,)}
-"""The hooks that a step's module calls: its bundle holds the code of these, and no other does."""
+CALLED_BY = {"prepare": (PREPARE,), "train": (FIT, PREDICT, METRICS), "postprocess": (POSTPROCESS,)}
+"""The hooks that a step's module calls: its bundle holds the code of these, and no other does.
+
+Infer calls `predict` too, and takes its code from the artifact of the model that it serves.
+"""
 
 FOLDER = "custom"
 """Below a code bundle: the user's own files."""

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -63,6 +63,8 @@ class Hooks:
     functions: Mapping[str, Callable[..., Any]]
     folder: Path
     parameters: Mapping[str, str | int | float | bool]
+    files: tuple[Path, ...] = ()
+    """What an artifact has to carry for them: below the folder."""
 
     def has(self, name: str) -> bool:
         """Tell whether the user has written a hook."""
@@ -79,7 +81,7 @@ class Hooks:
             HookError: it raised; the traceback is in the log.
         """
         _seed(context.seed)
-        with self._told(name):
+        with self.told(name):
             return self.functions[name](*arguments, context)
 
     def error(self, name: str, problem: str) -> HookError:
@@ -87,13 +89,15 @@ class Hooks:
         return HookError(f"hook {name} ({self.file}) {problem}")
 
     @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
+    def told(self, name: str, what: str = "") -> Iterator[None]:
+        """Turn what the user's code raises in this block into a HookError of the hook `name`."""
         try:
             yield
         except (MemoryError, job.StepError):
             raise
         except Exception as error:
-            raise HookError(f"hook {name} ({_place(error, self.folder) or self.file}) {_text(error)}") from error
+            place = _place(error, self.folder) or self.file
+            raise HookError(f"hook {name} ({place}) {what}{_text(error)}") from error
 
 
 def load(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Hooks | None:
@@ -105,9 +109,18 @@ def load(settings: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
     entry = settings.get(hooknames.KEY)
     if entry is None:
         return None
-    file = str(entry[hooknames.KEY_FILE])
     here = environment.get(hooknames.FOLDER_VARIABLE)
-    folder = Path(here) if here else contract.input_dir(contract.IN_CODE) / hooknames.FOLDER
+    found = of(Path(here) if here else contract.input_dir(contract.IN_CODE) / hooknames.FOLDER, entry, environment)
+    return replace(found, files=_imported_from(found.folder)) if here else found
+
+
+def of(folder: Path, entry: Mapping[str, Any], environment: Mapping[str, str]) -> Hooks:
+    """Return the hooks of an entry of settings or metadata, whose file lies in a folder that holds their code alone.
+
+    Raises:
+        HookError: as `load`.
+    """
+    file = str(entry[hooknames.KEY_FILE])
     module = import_module(folder, file)
     functions: dict[str, Any] = {name: getattr(module, name, None) for name in entry[hooknames.KEY_HOOKS]}
     missing = [name for name, function in functions.items() if not callable(function)]
@@ -115,7 +128,15 @@ def load(settings: Mapping[str, Any], environment: Mapping[str, str] = os.enviro
         raise HookError(f"{file}: {', '.join(missing)} is no function; define it with def {missing[0]}(...)")
     types = entry[hooknames.KEY_PARAMETERS]
     parameters = {name: _typed(text, types.get(name)) for name, text in contract.user_parameters(environment).items()}
-    return Hooks(file, MappingProxyType(functions), folder, MappingProxyType(parameters))
+    files = tuple(p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".pyc")
+    return Hooks(file, MappingProxyType(functions), folder, MappingProxyType(parameters), files)
+
+
+def _imported_from(folder: Path) -> tuple[Path, ...]:
+    """Return the modules that were imported from a folder, which may hold anything beside."""
+    places = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    found = {Path(place) for place in places if place and Path(place).is_relative_to(folder)}
+    return tuple(sorted(path for path in found if path.relative_to(folder).parts[0] != __package__))
 
 
 def import_module(folder: Path, file: str) -> ModuleType:

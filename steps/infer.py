@@ -34,6 +34,7 @@ from steps import (
     hosts,
     job,
     overlap,
+    own_model,
     scoring,
     trial,
 )
@@ -237,9 +238,9 @@ def _score(task: Task, served: Delivery, load: Load) -> Scored:
     root = contract.ml_root() / "processing"
     with tempfile.TemporaryDirectory(prefix="infer-", dir=root) as folder:
         model = open_model(served, Path(folder))
-        notes = _check_columns(task, served, model)
+        notes = [*_check_columns(task, served, model), *own_model.library_notes(model.metadata)]
         rates, distribution = Rates(model.columns, task.limits), Distribution.over(_label_edges(served.slug))
-        predictor = load(model.folder, served.name)
+        predictor = own_model.load(model, served, task.id, load)
         with Parts(task.target, id_field, served.name, served.source, task.host.part_stem) as written:
             _stream(task, _Flow(model, predictor, served.name, rates, distribution), written)
     _prove_written(served, task.rows, scoring.count_rows(written.paths))

@@ -22,6 +22,7 @@ import numpy as np
 from steps import (
     artifact,
     contract,
+    description,
     evaluation,
     failure,
     fitting,
@@ -32,6 +33,7 @@ from steps import (
     job,
     measurement,
     own_metrics,
+    own_model,
     scoring,
     speed,
     trial,
@@ -52,6 +54,13 @@ class Fitted:
     seconds: float
     train_rows: int
     baseline: float
+    is_own: bool = False
+    """The predictor is the user's own, none of AutoGluon's."""
+
+    @property
+    def best(self) -> str:
+        """Return what the model that serves is called."""
+        return type(self.predictor).__name__ if self.is_own else str(self.predictor.model_best)
 
 
 def train(request: fitting.Request, folder: Path) -> None:
@@ -64,23 +73,23 @@ def train(request: fitting.Request, folder: Path) -> None:
     own, prepared = _own_hooks(request), Path(request.prepared)
     schema = job.read_json(prepared / contract.SCHEMA_FILE)
     columns = [column["name"] for column in schema["columns"]]
-    fitted = fit(request, columns, folder / "predictor")
+    fitted = fit(request, columns, folder / "predictor", own)
     (folder / trial.FITTED_FILE).touch()
     evaluated = fitting.result_dir(folder, contract.OUT_EVALUATION)
     evaluated.mkdir(parents=True)
     with on_data(f"the trained model could not score {fitting.count(_holdout_rows(prepared))} of its holdout"):
-        deployed = _deployed(fitted.predictor, folder / "artifact")
+        deployed = _ready(own, request, fitted, folder / "artifact")
         gathered = own_metrics.Gathered()
         watch = gathered.add if own and own.has(hooknames.METRICS) else None
         measured = measurement.measure(deployed, replace(_holdout(request, columns), watch=watch), fitted.baseline)
         fast = _against_floor(deployed, request, measured, fitted.seconds)
     figures = _own_figures(own, request, gathered)
-    packed = _pack(request, fitted, measured, schema, folder)
+    packed = _pack(request, fitted, measured, schema, folder, _carried(own, request, fitted, folder / "artifact"))
     found = {**_evaluation(request, fitted, measured, packed), "speed": fast, **figures}
     for warning in speed.warnings(found):
         log.warning("%s: %s", request.name, warning)
     job.write_json(evaluated / contract.EVALUATION_FILE, found)
-    measurement.write_details(fitted.predictor, measured, fitted.seconds, evaluated)
+    measurement.write_details(deployed if fitted.is_own else fitted.predictor, measured, fitted.seconds, evaluated)
     for name in (contract.SCHEMA_FILE, contract.PROFILE_FILE):
         shutil.copyfile(prepared / name, evaluated / name)
 
@@ -93,13 +102,13 @@ def _own_hooks(request: fitting.Request) -> hooks.Hooks | None:
         raise trial.Ended(trial.REFUSED, str(error)) from error
 
 
-def _context(own: hooks.Hooks, request: fitting.Request) -> hooks.Context:
+def _context(own: hooks.Hooks, request: fitting.Request, training: bool = True, **settings: Any) -> hooks.Context:
     return own.context(
-        {**request.training, "time_limit": request.time_limit, "threads": request.threads},
+        {**request.training, "time_limit": request.time_limit, "threads": request.threads, **settings},
         step=contract.TRAIN,
         model=request.name,
         slug=request.slug,
-        training=True,
+        training=training,
         label=request.label,
         id=request.id or "",
         seed=request.training["seed"],
@@ -149,20 +158,25 @@ def _unknown(setting: str, names: Iterable[str], known: set[str]) -> Iterator[st
             yield f"training.{setting}: AutoGluon does not know {name!r}{hint}"
 
 
-def fit(request: fitting.Request, columns: list[str], path: Path) -> Fitted:
-    """Fit AutoGluon on the training rows under its own time limit."""
+def fit(request: fitting.Request, columns: list[str], path: Path, own: hooks.Hooks | None = None) -> Fitted:
+    """Fit AutoGluon on the training rows under its own time limit, or let the hook `fit` do it."""
     parts = scoring.parts(Path(request.prepared) / contract.TRAIN_DIR)
     data = scoring.read(parts, [*columns, request.label], request.categories)
     seed = request.training["seed"]
     random.seed(seed)
     np.random.seed(seed)
     log.info("%s: fitting %s of %d columns", request.name, fitting.count(len(data)), len(columns))
-    started = time.monotonic()
-    with on_data(f"AutoGluon could not train on {fitting.count(len(data))} within {request.time_limit:g} s"):
-        predictor = _predictor(request, path)
-        predictor.fit(data, **fit_arguments(request))
-    require_a_model(predictor, request, len(data))
-    return Fitted(predictor, time.monotonic() - started, len(data), float(data[request.label].median()))
+    rows, baseline, started = len(data), float(data[request.label].median()), time.monotonic()
+    with on_data(f"AutoGluon could not train on {fitting.count(rows)} within {request.time_limit:g} s"):
+        if own and own.has(hooknames.FIT):
+            predictor = own_model.fit(own, data, _context(own, request, folder=str(path)))
+        else:
+            predictor = _predictor(request, path)
+            predictor.fit(data, **fit_arguments(request))
+        is_own = own is not None and own_model.is_own(own, predictor, request.label)
+    if not is_own:
+        require_a_model(predictor, request, rows)
+    return Fitted(predictor, time.monotonic() - started, rows, baseline, is_own)
 
 
 def _predictor(request: fitting.Request, path: Path) -> Any:
@@ -228,6 +242,31 @@ def require_a_model(predictor: Any, request: fitting.Request, rows: int) -> None
     raise trial.Ended(trial.TRANSIENT if transient else trial.FAILED, reason)
 
 
+def _goes_through(own: hooks.Hooks | None, fitted: Fitted) -> bool:
+    """Tell whether predictions go through the user's code, which the artifact has to carry then."""
+    return own is not None and (fitted.is_own or own.has(hooknames.PREDICT))
+
+
+def _ready(own: hooks.Hooks | None, request: fitting.Request, fitted: Fitted, folder: Path) -> Any:
+    """Return the model as it will serve, from what is packed."""
+    if own is None or not _goes_through(own, fitted):
+        return _deployed(fitted.predictor, folder)
+    model = (
+        own_model.save(own, fitted.predictor, folder / artifact.PREDICTOR_DIR)
+        if fitted.is_own
+        else _deployed(fitted.predictor, folder)
+    )
+    return own_model.Own(model, own, _context(own, request, training=False))
+
+
+def _carried(own: hooks.Hooks | None, request: fitting.Request, fitted: Fitted, folder: Path) -> dict[str, Any]:
+    """Put the user's code that a model is scored by into the artifact; return what its metadata say of it."""
+    if own is None or not _goes_through(own, fitted):
+        return {}
+    code = own_model.carry(own, folder, fitted.is_own, request.training["seed"])
+    return {hooknames.KEY: code, "format": description.WITH_CODE}
+
+
 def _deployed(predictor: Any, folder: Path) -> Any:
     """Return the best model alone, in memory: what is packed is what is measured."""
     deployed = predictor.clone_for_deployment(str(folder / artifact.PREDICTOR_DIR), return_clone=True)
@@ -266,6 +305,7 @@ def _pack(
     measured: measurement.Measurement,
     schema: Mapping[str, Any],
     folder: Path,
+    code: Mapping[str, Any],
 ) -> artifact.Packed:
     metadata = {
         **evaluation.header(request.name, request.slug),
@@ -273,9 +313,10 @@ def _pack(
         "id": request.id,
         "schema": dict(schema),
         "categories": sorted(request.categories),
-        "best_model": fitted.predictor.model_best,
+        "best_model": fitted.best,
         "mae": measured.errors.mae,
         "train_rows": fitted.train_rows,
+        **code,
     }
     job.write_json(folder / "artifact" / contract.METADATA_FILE, metadata)
     target = fitting.result_dir(folder, contract.OUT_MODEL) / contract.MODEL_FILE
@@ -288,7 +329,7 @@ def _evaluation(
     facts = {
         "train_rows": fitted.train_rows,
         "artifact": {"sha256": packed.sha256, "size": packed.size, "file": contract.MODEL_FILE},
-        "best_model": fitted.predictor.model_best,
+        "best_model": fitted.best,
         "fit_seconds": round(fitted.seconds, 3),
         "predict_rows_per_second": round(measured.rows_per_second, 1),
     }

@@ -73,6 +73,11 @@ class Loaded:
     def __init__(self, predictor: Any) -> None:
         self._predictor = predictor
 
+    @property
+    def predictor(self) -> Any:
+        """AutoGluon's own object."""
+        return self._predictor
+
     def prepare(self, data: pd.DataFrame) -> Any:
         """Return the rows as the models take them."""
         return self._predictor.transform_features(data)

@@ -135,7 +135,7 @@ def _on_batch(model: str, rows: int) -> Iterator[None]:
     """Turn what a predictor raises into a StepError without its text; memory is not the rows' fault."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, job.StepError):
         raise
     except Exception as error:  # noqa: BLE001 - seam to AutoGluon, whose messages quote cells
         raise job.StepError(

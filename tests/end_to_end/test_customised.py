@@ -139,3 +139,37 @@ def test_a_hook_that_fails_is_told_in_one_line_and_can_be_debugged_alone(custom:
     assert "my_steps.py differs in the repository; --code runs that" in alone.stderr
     mended = custom.command("run", "--only", "PrepareTraining", "--of", execution, "--code")
     assert mended.returncode == 0, mended.stdout + mended.stderr
+
+
+FIT = """
+OFFSET = 1000.0
+
+
+class Level:
+    def predict(self, frame):
+        return frame["size"] * 0 + OFFSET
+
+
+def fit(train, context):
+    context.log.info("%s: %d rows", context.model, len(train))
+    return Level()
+"""
+
+
+def test_a_default_is_served_by_the_code_that_it_was_trained_with(custom: Project) -> None:
+    """Registered, approved and served as every other model, after the code beside the config has changed."""
+    (custom.folder / "my_steps.py").write_text(FIT, encoding="utf-8")
+    fitted = {"models": {"by": "site"}, "code": "my_steps.py"}
+    custom.configure(**fitted, gate={"max_baseline_ratio": None})
+    first = custom.run()
+    assert first.result is not None, first.stderr
+    assert set(first.predictions()["prediction"]) == {1000.0}, first.stderr
+    for name in ("N", "S"):
+        assert custom.registry("approve", name).returncode == 0
+
+    edit(custom, "OFFSET = 1000.0", "OFFSET = 2000.0")
+    custom.configure(**fitted, gate={"max_baseline_ratio": None, "mae": 1})
+    second = custom.run()
+    assert second.result is not None, second.stderr
+    assert second.result["models"]["N"]["served_by"] == "default", second.stderr
+    assert set(second.predictions()["prediction"]) == {1000.0}

@@ -192,7 +192,7 @@ ARCHIVES: dict[str, tuple[Callable[[], bytes], str]] = {
     "metadata without end": (lambda: packed(text=deep()), "a metadata.json that is no JSON object"),
     "no format": (lambda: packed(text=b"{}"), "a metadata.json without a format number"),
     "a format that is true": (lambda: packed(text=metadata(format=True)), "a metadata.json without a format number"),
-    "a format of the future": (lambda: packed(text=metadata(format=99)), "has format 99, this code reads 1: use"),
+    "a format of the future": (lambda: packed(text=metadata(format=99)), "has format 99, this code reads 1, 2: use"),
     "a model that is a number": (lambda: packed(text=metadata(model=3)), "in which model is no text"),
     "a slug that is null": (lambda: packed(text=metadata(slug=None)), "in which slug is no slug"),
     "no AutoGluon version": (lambda: packed(text=metadata(autogluon_version="")), "autogluon_version is no version"),

@@ -282,6 +282,10 @@ def test_the_example_of_the_documentation_is_sound_and_calculates_what_it_says(f
     write(folder, "my_steps.py", code)
     assert custom_code.problems(folder / "my_steps.py") == []
 
+    forest = page.partition("A forest in AutoGluon")[2]
+    write(folder, "forest.py", '"""' + forest.partition("```")[0])
+    assert custom_code.problems(folder / "forest.py") == []
+
     told = SimpleNamespace(parameters={"Late": 15})
     own: dict[str, Any] = {}
     exec(code, own)
