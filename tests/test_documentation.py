@@ -12,7 +12,7 @@ import yaml
 from reference_commands import COMMANDS, options
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 """What there is to read: README and all pages."""
 
@@ -72,7 +72,7 @@ def listed(nav: Any) -> Iterator[str]:
 def test_every_page_has_its_place_in_the_navigation_of_the_site() -> None:
     """Whoever adds a page below docs/ lists it under `nav` in config/mkdocs.yml."""
     nav = list(listed(yaml.safe_load((ROOT / "config/mkdocs.yml").read_text(encoding="utf-8"))["nav"]))
-    pages = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]}
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[2:]}
 
     assert {page for page in nav if not page.endswith("/")} <= pages
     assert {page for page in pages if page not in nav and not page.startswith(DECISIONS)} == set()
@@ -93,3 +93,21 @@ def test_the_list_of_decisions_has_every_decision() -> None:
 
 def test_the_changelog_has_an_unreleased_section() -> None:
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def outline(page: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the levels of a page's headings, its code without comments, and where its links lead, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```\w*\n.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", prose) if not link.startswith("README")]
+    commands = [re.sub(r"\s+#.*$", "", block, flags=re.MULTILINE) for block in code]
+    return re.findall(r"^(#+) ", prose, re.MULTILINE), commands, links
+
+
+def test_the_japanese_readme_has_the_headings_the_commands_and_the_links_of_the_english_one() -> None:
+    """Whoever changes README.md changes README.ja.md, which says the same in Japanese; comments in code are its own."""
+    english, japanese = outline("README.md"), outline("README.ja.md")
+
+    assert len(english[0]) > 5
+    assert japanese == english

@@ -19,7 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipelines", "steps", "lambda_trigger")
 TOP_LEVEL = {
     *(*PACKAGES, "containers", "config", "tests", "docs", ".ci"),
-    *("buildspec.yml", "setup.py", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", ".gitignore"),
+    *(
+        "buildspec.yml",
+        "setup.py",
+        "README.md",
+        "README.ja.md",
+        "CHANGELOG.md",
+        "Makefile",
+        "pyproject.toml",
+        ".gitignore",
+    ),
 }
 LOCK_FILE = re.compile(r"requirements[a-z-]*\.lock")
 ENVIRONMENT_ONLY = ("setenv", "delenv", "chdir", "syspath_prepend", "context", "undo")
