@@ -1,6 +1,6 @@
 """Realised error once the truth is known: `python -m pipelines.evaluate ID --actuals FILE`.
 
-Parses, calls one function, writes `realised.json` beside the execution, prints.
+Parses, calls one function, writes `realised.json` beside the execution and into its report, prints.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pipelines.options import DEFAULT_WORKSPACE
 
 if TYPE_CHECKING:
     from pipelines.realised import Promise, Realised, Segment
+    from pipelines.runs import Run
 
 _HEADS = ("model", "MAE", "95 %", "promised", "95 %", "verdict", "RMSE", "bias", "rows", "no truth")
 
@@ -46,18 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
     try:
-        found = _evaluate(arguments)
+        found, report = _evaluate(arguments)
     except PipelineError as error:
         sys.stderr.write("".join(f"{terminal.paragraph(f'error: {problem}')}\n" for problem in error.problems))
         return 2
     except KeyboardInterrupt:
         return 1
-    shown = json.dumps(found.to_json(), ensure_ascii=False) + "\n" if arguments.json else as_table(found)
+    told = f"the report shows it too: {report}\n" if report else ""
+    shown = json.dumps(found.to_json(), ensure_ascii=False) + "\n" if arguments.json else as_table(found) + told
     sys.stdout.write(shown)
     return 0
 
 
-def _evaluate(arguments: argparse.Namespace) -> Realised:
+def _evaluate(arguments: argparse.Namespace) -> tuple[Realised, str | None]:
     from pipelines import realised, slices
     from pipelines.local.durable import write_atomically
     from pipelines.runs import Run
@@ -72,7 +74,24 @@ def _evaluate(arguments: argparse.Namespace) -> Realised:
     found = realised.evaluate(run, Truth(arguments.actuals, names["id"], names["label"], delimiter))
     target = run.workspace.execution(run.execution) / realised.REALISED_FILE
     write_atomically(target, contract.to_json(found.to_json()), run.workspace.scratch)
-    return found
+    return found, add_to_report(run, found)
+
+
+def add_to_report(run: Run, found: Realised) -> str | None:
+    """Put what came true into the slot of an execution's report in the workspace; return the report, if it has one.
+
+    What stood in the slot is replaced. A report on AWS is not touched, nor one of before there was such a slot.
+    """
+    from pipelines.local.durable import write_atomically
+    from steps import embedding
+
+    path = Path(run.result.report) if run.result.report else None
+    page = path.read_text(encoding="utf-8") if path else ""
+    filled = embedding.fill(page, embedding.REALISED, found.to_json())
+    if path is None or filled is None:
+        return None
+    write_atomically(path, filled, run.workspace.scratch)
+    return terminal.line(str(path))
 
 
 def as_table(found: Realised) -> str:

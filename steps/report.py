@@ -92,9 +92,8 @@ def _embedded(value: Any) -> Markup:
 def _tone(run: summary.Run) -> str:
     if summary.status_of(run.models) == summary.DEGRADED:
         return "bad"
-    judged = any(model.verdict for model in run.models)  # where nothing was trained, defaults are what was asked for
     served = any(model.source == contract.DEFAULT and model.rows for model in run.models)
-    return "warn" if judged and served else "good"
+    return "warn" if served and run.mode == contract.FULL else "good"
 
 
 def _lineage(run: summary.Run, say: Wording) -> dict[str, Any]:
@@ -110,5 +109,6 @@ def _lineage(run: summary.Run, say: Wording) -> dict[str, Any]:
 
 def _sides(run: summary.Run, say: Wording) -> list[dict[str, Any]]:
     """Return the raw files of training and prediction; a run that trains nothing has no training files."""
-    sides = [(say("Training files"), run.train_data), (say("Prediction files"), run.predict_data)]
-    return [{"title": title, "files": report_lineage.data_files(data)} for title, data in sides if data]
+    training = [(say("Training files"), run.train_data)] if run.mode == contract.FULL else []
+    sides = [*training, (say("Prediction files"), run.predict_data)]
+    return [{"title": title, "files": report_lineage.data_files(data)} for title, data in sides]

@@ -51,7 +51,7 @@ def steps_of(run: summary.Run) -> list[Step]:
     prepared = [
         _step(run, name, name, [data.get("timing")])
         for name, data in ((contract.PREPARE_TRAINING, run.train_data), (contract.PREPARE_PREDICTION, run.predict_data))
-        if data
+        if data is not run.train_data or run.mode == contract.FULL
     ]
     trained = _jobs(run, contract.TRAIN, "", lambda model: model.evaluation.get("timing"))
     inferred = _jobs(run, contract.INFER, suffix, lambda model: model.inference.get("timing"))

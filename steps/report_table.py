@@ -26,7 +26,7 @@ def tiles(run: summary.Run, found: Json, say: Wording) -> list[Tile]:
     better = [m.verdict["improvement"] for m in judged if m.verdict.get("improvement") is not None]
     seconds = sum(_seconds(model.evaluation.get("fit_seconds")) for model in run.models)
     predictions = (say("Predictions"), figure(found["rows"]), say("of {rows} rows to predict", rows=_whole(found)))
-    if not judged:
+    if run.mode != contract.FULL or not judged:
         return [predictions, *_untrained_tiles(run, say)]
     typical = percent(statistics.median(better) if better else None)
     return [

@@ -9,6 +9,8 @@ import pytest
 from finished_executions import finish, model
 
 from pipelines.evaluate import main
+from pipelines.runs import Run
+from steps import embedding
 
 SETTINGS = {"postprocess": {"id": "id", "label": "y"}, "prepare-training": {"delimiter": None}}
 
@@ -43,6 +45,37 @@ def test_the_table_has_a_row_for_each_segment_and_what_was_not_compared(
     assert [row.split()[0] for row in shown.splitlines()[1:3]] == ["B", "A"]
     assert "segments: 1 within, 1 better" in shown
     assert "80 rows compared, 0 without truth, 0 rows of the file without a prediction" in shown
+
+
+def test_what_came_true_stands_in_the_report_once_however_often_it_is_evaluated(
+    line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Run("e1", tmp_path).prediction_files()[0].parents[1] / "report.html"
+    page = f"<p>before</p>{embedding.slot(embedding.REALISED)}null</script><p>after</p>"
+    report.write_text(page, encoding="utf-8")
+    kept = []
+    for _ in range(2):
+        assert main(["e1", *line]) == 0
+        kept.append(report.read_text(encoding="utf-8"))
+
+    told = json.loads((tmp_path / "executions/e1/realised.json").read_text())
+    before, slot, rest = kept[0].partition(embedding.slot(embedding.REALISED))
+    content, end, after = rest.partition("</script>")
+    assert (before + slot, end + after) == tuple(page.split("null"))
+    assert json.loads(content) == told
+    assert kept[1] == kept[0]
+    assert f"the report shows it too: {report}" in capsys.readouterr().out
+
+
+def test_a_report_without_a_place_for_it_is_left_as_it_is(
+    line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Run("e1", tmp_path).prediction_files()[0].parents[1] / "report.html"
+    report.write_text("<p>old</p>", encoding="utf-8")
+
+    assert main(["e1", *line]) == 0
+    assert report.read_text(encoding="utf-8") == "<p>old</p>"
+    assert "the report shows" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

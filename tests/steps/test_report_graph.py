@@ -83,7 +83,7 @@ def test_the_columns_are_the_layers_in_order_with_the_functions_between_them() -
 
 def test_a_run_of_defaults_has_no_training_in_it() -> None:
     served = model("a", {}, at(90, 5), evaluation={}, verdict={}, decision={"source": contract.DEFAULT})
-    found = report_graph.graph(run(served, train_data={}), SAY)
+    found = report_graph.graph(run(served, train_data={"rows": 0}, mode=contract.PREDICT_MODE), SAY)
     names = [node["name"] for column in found["columns"] for node in column["nodes"]]
     assert names == ["PreparePrediction", "CheckData", "Decide", "InferFallback-a", "PostProcessFallback"]
 
