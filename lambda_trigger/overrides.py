@@ -28,7 +28,7 @@ VALUE_LIMIT = 1024
 (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Parameter.html)."""
 VARIABLE_LIMIT = 256
 """Characters of the environment variable in which the steps get a parameter of the user's own."""
-FILES = "files"
+FILES, MODE = "files", "mode"
 COMPUTED = (contract.RAW_DATA_URI, contract.TRAIN_DATA_VERSION, contract.PREDICT_DATA_VERSION)
 EXAMPLE = "expected lines such as 'MaeThreshold: 12', or nothing at all"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -82,10 +82,14 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(n
 
 @dataclass(frozen=True)
 class Body:
-    """What a marker says: values by name as they were written, and files with their sizes (None: any)."""
+    """What a marker says: values by name as they were written, and files with their sizes (None: any).
+
+    `mode` says whether all of the pipeline runs, or scores only.
+    """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, int | None] = field(default_factory=dict)
+    mode: str = contract.FULL
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,10 @@ def read(content: bytes) -> tuple[Body, list[str]]:
     if not isinstance(found, dict):
         return Body(), [f"the marker is no mapping of names to values; {EXAMPLE}"]
     files, problems = _read_files(found.get(FILES))
-    return Body({str(name): value for name, value in found.items() if name != FILES}, files), problems
+    mode = found.get(MODE, contract.FULL)
+    if mode not in contract.MODES:
+        problems, mode = [*problems, _say_mode(mode)], contract.FULL
+    return Body({str(name): value for name, value in found.items() if name not in (FILES, MODE)}, files, mode), problems
 
 
 def check(values: Mapping[str, Any], limits: Limits) -> tuple[dict[str, str], list[str]]:
@@ -191,10 +198,14 @@ def _is_size(size: Any) -> bool:
     return size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)
 
 
+def _say_mode(found: Any) -> str:
+    return f"{MODE}: is {_cut(_say(found))}, expected {_say_choices(contract.MODES, str(found))}"
+
+
 def _say_unknown(name: str, declared: Iterable[str]) -> str:
     settable = [known for known in declared if known not in COMPUTED]
-    close = difflib.get_close_matches(name, [*settable, FILES], 1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(settable))} and {FILES}"
+    close = difflib.get_close_matches(name, [*settable, MODE, FILES], 1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join([*sorted(settable), MODE])} and {FILES}"
     return f"{_cut(contract.escape_controls(name))}: is no parameter of this pipeline; {hint}"
 
 

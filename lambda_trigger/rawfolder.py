@@ -63,9 +63,12 @@ def read(objects: ObjectStore, uri: str, limit: int) -> RawFolder:
     return RawFolder(uri, tuple(files))
 
 
-def choose(folder: RawFolder, globs: Mapping[str, Sequence[str]], limit: int) -> tuple[RawData, list[str]]:
-    """Return the data files that the globs name, and every reason why no run can start from them."""
-    chosen = {role: tuple(f for f in folder.files if contract.matches(f.key, globs[role])) for role in VERSIONS}
+def choose(
+    folder: RawFolder, globs: Mapping[str, Sequence[str]], limit: int, mode: str = contract.FULL
+) -> tuple[RawData, list[str]]:
+    """Return the data files that the globs name, and every reason why no run of a mode can start from them."""
+    roles = VERSIONS if mode == contract.FULL else (PREDICT,)
+    chosen = {role: tuple(f for f in folder.files if contract.matches(f.key, globs[role])) for role in roles}
     data = RawData(folder.uri, chosen)
     if folder.is_cut:
         return data, [
@@ -79,7 +82,7 @@ def choose(folder: RawFolder, globs: Mapping[str, Sequence[str]], limit: int) ->
         for role in chosen
         if not chosen[role]
     ]
-    both = sorted({f.key for f in chosen[TRAIN]} & {f.key for f in chosen[PREDICT]})
+    both = sorted({f.key for f in chosen.get(TRAIN, ())} & {f.key for f in chosen[PREDICT]})
     problems += _say_files(both, "matches both data.train and data.predict; rename it, or make the globs distinct")
     odd = sorted(
         {f.key for files in chosen.values() for f in files if not f.key.lower().endswith((".csv", ".parquet"))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lambda_trigger import claims, definition, failures, links, mails, settings
@@ -26,6 +26,7 @@ from lambda_trigger.ports import (
     ports_for,
 )
 from lambda_trigger.text import format_time, make_logger
+from steps import contract
 from steps.language import ENGLISH, Language
 
 log = make_logger(__name__)
@@ -62,18 +63,20 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, str]:
     """Mail the end of an execution; return `Sent`: "true", or "false" where there is nothing to mail any more."""
     ports, owner = ports_for(context), invocation_of(context)
     change = read_change(event)
-    if change is None or change.pipeline.lower() != ports.deployment.pipeline.lower():
+    own = {contract.pipeline_name(ports.deployment.pipeline, mode).lower(): mode for mode in contract.MODES}
+    if change is None or change.pipeline.lower() not in own:
         log.info("the event tells of no failed or stopped execution of %s", ports.deployment.pipeline)
         return {"Sent": "false"}
+    change = replace(change, pipeline=contract.pipeline_name(ports.deployment.pipeline, own[change.pipeline.lower()]))
     uri = join_uri(ports.deployment.prefix, *CLAIMS, change.claim)
     claim = claims.make(ports.objects, uri, owner, ports.clock())
-    own = claims.own(ports.objects, claim, owner, ports.clock())
-    if own is None:
+    mine = claims.own(ports.objects, claim, owner, ports.clock())
+    if mine is None:
         log.info("%s is mailed already, or is being mailed", change.claim)
         return {"Sent": "false"}
     mail = _write_mail(ports, change)
     ports.notifier.publish(mail.subject, mail.body, {"execution": change.id, "kind": change.status.lower()})
-    claims.finish(ports.objects, own, {"sent": ports.clock().isoformat()})
+    claims.finish(ports.objects, mine, {"sent": ports.clock().isoformat()})
     return {"Sent": "true"}
 
 
@@ -129,9 +132,9 @@ def _read_names(ports: Ports, change: Change) -> tuple[Mapping[str, str], str, L
 
 def _describe_run(ports: Ports, change: Change, when: str, execution: Execution, language: Language) -> Run:
     place = ports.deployment
-    link = links.execution_link(place.pipeline, change.id, place.region, place.studio_domain)
+    link = links.execution_link(change.pipeline, change.id, place.region, place.studio_domain)
     facts = {"name": execution.name, "asked for": execution.description, "view": link}
-    return Run(place.pipeline, change.id, when, facts, language)
+    return Run(change.pipeline, change.id, when, facts, language)
 
 
 def _describe_step(ports: Ports, step: Step, segments: Mapping[str, str]) -> FailedStep:

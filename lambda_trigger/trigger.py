@@ -53,12 +53,16 @@ DONE, STARTED, REFUSED, BUSY = "done", "started", "refused", "busy"
 
 @dataclass(frozen=True)
 class Request:
-    """One writing of a marker, with the form of its key under which the object was found."""
+    """One writing of a marker, with the form of its key under which the object was found.
+
+    `pipeline` is that of the mode which the marker asks for, so that the token of a start depends on it.
+    """
 
     pipeline: str
     marker: Marker
     key: str
     content: bytes | None
+    mode: str = contract.FULL
 
     @property
     def token(self) -> str:
@@ -131,7 +135,7 @@ def _try_marker(ports: Ports, marker: Marker, owner: str, done: dict[str, str]) 
 def plan(request: Request, found: Found) -> Plan:
     """Return what a marker and the files beside it ask for, with every reason why it cannot be done."""
     start = found.settings.start
-    data, problems = rawfolder.choose(found.folder, start.globs, start.max_objects)
+    data, problems = rawfolder.choose(found.folder, start.globs, start.max_objects, request.mode)
     if request.content is None:
         return Plan(data, {}, ("the marker has gone again; put it there once more to start a run",))
     body, misread = overrides.read(request.content)
@@ -157,11 +161,21 @@ def _open(ports: Ports, marker: Marker) -> Request:
     for key in marker.keys:
         content = ports.objects.read_start(marker.uri(key), overrides.BODY_LIMIT + 1, marker.version)
         if content is not None:
-            return Request(ports.deployment.pipeline, marker, key, content)
-        gone = Request(ports.deployment.pipeline, marker, key, None)
-        if len(marker.keys) > 1 and ports.objects.exists(_claim_uri(ports, gone)):
-            return gone
+            return _request(ports, marker, key, content)
+        gone = [_in_mode(ports, marker, key, None, mode) for mode in contract.MODES] if len(marker.keys) > 1 else []
+        handled = next((request for request in gone if ports.objects.exists(_claim_uri(ports, request))), None)
+        if handled:
+            return handled
     return Request(ports.deployment.pipeline, marker, marker.keys[0], None)
+
+
+def _request(ports: Ports, marker: Marker, key: str, content: bytes) -> Request:
+    body, _ = overrides.read(content)
+    return _in_mode(ports, marker, key, content, body.mode)
+
+
+def _in_mode(ports: Ports, marker: Marker, key: str, content: bytes | None, mode: str) -> Request:
+    return Request(contract.pipeline_name(ports.deployment.pipeline, mode), marker, key, content, mode)
 
 
 def _handle(ports: Ports, request: Request, owner: str) -> str:

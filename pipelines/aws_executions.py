@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines import aws_results, executions_table, fetching, following, results
 from pipelines.aws import executions, objects
 from pipelines.aws.executions import Deployed, Execution
 from pipelines.desk import Desk, open_pipeline
-from pipelines.errors import DefinitionError, ExecutionError, nearest
+from pipelines.errors import DefinitionError, ExecutionError, UnknownExecutionError, nearest
 from pipelines.executions_table import Line
 from pipelines.local import document
 from pipelines.local.step import Definition
 from pipelines.progress import open_progress
 from pipelines.usage import Asked
+from steps import contract
 
 RECENT = 100
 """Executions that a list shows, and among which a mistyped ID is looked for."""
@@ -43,10 +44,16 @@ def show_status(call: Call) -> int:
 
 
 def show_list(call: Call) -> int:
-    """List the newest executions."""
-    open_pipeline(call.desk)
-    found = executions.list_executions(call.desk.cloud, call.desk.pipeline, RECENT)
-    sys.stdout.write(executions_table.render_list([_line(one) for one in found], as_json=call.arguments.json))
+    """List the newest executions of both pipelines."""
+    desk = call.desk
+    open_pipeline(desk)
+    lines = [_line(one) for one in executions.list_executions(desk.cloud, desk.pipeline, RECENT)]
+    scoring = replace(desk, mode=contract.PREDICT_MODE)
+    if executions.read_pipeline(desk.cloud, scoring.pipeline):
+        others = executions.list_executions(desk.cloud, scoring.pipeline, RECENT)
+        lines += [_line(one, scoring.mode) for one in others]
+    newest = sorted(lines, key=lambda line: line.started, reverse=True)[:RECENT]
+    sys.stdout.write(executions_table.render_list(newest, as_json=call.arguments.json))
     return 0
 
 
@@ -111,23 +118,34 @@ def find(call: Call, pipeline: Deployed | None = None) -> Execution:
     """Return the execution that the command names by ID or ARN, or the newest.
 
     Raises:
-        ExecutionError: there is no such execution; names one that is meant, perhaps.
+        UnknownExecutionError: there is no such execution; names one that is meant, perhaps.
+        ExecutionError: there is none at all.
     """
     desk = call.desk
     pipeline = pipeline or open_pipeline(desk)
     if call.asked.execution is None:
         newest = executions.list_executions(desk.cloud, desk.pipeline, 1)
         if not newest:
-            raise ExecutionError(f"pipeline {desk.pipeline} has no execution yet; start one with: {desk.say_run()}")
+            start = desk.say_run(desk.mode_option)
+            raise ExecutionError(f"pipeline {desk.pipeline} has no execution yet; start one with: {start}")
         return newest[0]
     name = call.asked.execution.rpartition("/")[2]
     found = executions.read_execution(desk.cloud, f"{pipeline.arn}/execution/{name}") if _may_be_id(name) else None
     if found is None or not _names(found, call.asked.execution):
         recent = [one.id for one in executions.list_executions(desk.cloud, desk.pipeline, RECENT)]
-        raise ExecutionError(
+        raise UnknownExecutionError(
             f"{call.asked.execution}: pipeline {desk.pipeline} has no such execution{_hint(name, recent)}"
         )
     return found
+
+
+def find_elsewhere(desk: Desk, execution: str | None) -> Desk | None:
+    """Return the desk of the other pipeline if that has an execution, given by ID or ARN."""
+    name = (execution or "").rpartition("/")[2]
+    other = replace(desk, mode=next(mode for mode in contract.MODES if mode != desk.mode))
+    pipeline = executions.read_pipeline(desk.cloud, other.pipeline) if _may_be_id(name) else None
+    found = executions.read_execution(desk.cloud, f"{pipeline.arn}/execution/{name}") if pipeline else None
+    return other if found and _names(found, execution or "") else None
 
 
 def _may_be_id(name: str) -> bool:
@@ -143,9 +161,9 @@ def _hint(name: str, recent: list[str]) -> str:
     return nearest(name, recent) or (f"; the newest are {', '.join(recent[:3])}" if recent else "; there is none yet")
 
 
-def _line(one: Execution) -> Line:
+def _line(one: Execution, mode: str = contract.FULL) -> Line:
     seconds = (one.ended - one.started).total_seconds() if one.ended else None
-    return Line(one.id, one.status, one.started, seconds, one.name, one.description)
+    return Line(one.id, one.status, one.started, seconds, one.name, one.description, mode)
 
 
 def say_follow(desk: Desk, one: Execution) -> str:

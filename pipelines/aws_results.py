@@ -15,6 +15,7 @@ from pipelines.results import Result
 from steps import contract
 
 _PUBLISHING = (contract.POSTPROCESS, contract.POSTPROCESS + contract.FALLBACK)
+_VERDICTS = (contract.JUDGE, contract.CHOOSE_DEFAULTS)
 _GOING_ON = ("Starting", "Executing", "Stopping")
 _PREPARING = (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION)
 
@@ -32,7 +33,7 @@ def collect(desk: Desk, ended: Ended) -> Result:
         status=_status(desk, execution, folder),
         predictions=f"{folder}/{contract.PREDICTIONS_DIR}/" if folder else None,
         report=f"{folder}/{contract.REPORT_FILE}" if folder else None,
-        gate={"passed": verdicts.get("passed", False), "threshold": results.threshold_of(parameters)},
+        gate={"passed": _passed(desk, verdicts), "threshold": results.threshold_of(parameters)},
         models=results.models_of(summary, verdicts),
         seconds=round(_seconds(desk, execution), 3),
         error=_error(desk, execution, failed),
@@ -70,9 +71,14 @@ def _status(desk: Desk, execution: Execution, folder: str | None) -> str:
 
 
 def _verdicts(desk: Desk, steps: Iterable[StepState]) -> Mapping[str, Any]:
-    uri = next((step.results.get(contract.OUT_VERDICTS) for step in steps if step.name == contract.JUDGE), None)
+    uri = next((step.results.get(contract.OUT_VERDICTS) for step in steps if step.name in _VERDICTS), None)
     found: Mapping[str, Any] = (desk.read_json(uri) if uri else None) or {}
     return found
+
+
+def _passed(desk: Desk, verdicts: Mapping[str, Any]) -> bool | None:
+    """Tell whether the gate let all models pass; None where there is no gate."""
+    return bool(verdicts.get("passed", False)) if desk.mode == contract.FULL else None
 
 
 def _seconds(desk: Desk, execution: Execution) -> float:
@@ -98,7 +104,7 @@ def _next(desk: Desk, execution: Execution, failed: Iterable[StepState], paramet
     if execution.status == executions.SUCCEEDED:
         return None
     if any(step.name in _PREPARING for step in failed):
-        return desk.say_run(f"--raw {shlex.quote(parameters.get(contract.RAW_DATA_URI, ''))}")
+        return desk.say_run(desk.mode_option, f"--raw {shlex.quote(parameters.get(contract.RAW_DATA_URI, ''))}")
     return desk.say_run(f"--retry {execution.id}")
 
 

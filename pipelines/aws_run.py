@@ -10,19 +10,20 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipelines import aws_executions, parameters, results, selection, step_inputs, usage
 from pipelines.aws import executions, objects
 from pipelines.aws.executions import Execution, Start
-from pipelines.aws_executions import RECENT, Call, find, follow, say_follow
+from pipelines.aws_executions import RECENT, Call, find, find_elsewhere, follow, say_follow
 from pipelines.desk import Desk, Outside, open_desk, open_pipeline
-from pipelines.errors import ExecutionError, SettingsError
+from pipelines.errors import ExecutionError, SettingsError, UnknownExecutionError
 from pipelines.following import POLL
 from pipelines.local import document
 from pipelines.local.step import Definition
 from pipelines.local.values import as_text
-from pipelines.rawdata import RawData, read_listing
+from pipelines.rawdata import RawData, read_listing, roles_of
 from pipelines.usage import Asked
 from steps import contract
 
@@ -35,8 +36,14 @@ Scalar = str | int | float | bool
 
 def run(asked: Asked, arguments: argparse.Namespace, outside: Outside) -> int:
     """Do what a command line asks for; return the exit code."""
-    call = Call(asked, arguments, open_desk(arguments.config, arguments.env, outside))
-    return _ACTIONS[asked.action](call)
+    desk = replace(open_desk(arguments.config, arguments.env, outside), mode=arguments.mode)
+    try:
+        return _ACTIONS[asked.action](Call(asked, arguments, desk))
+    except UnknownExecutionError:
+        other = find_elsewhere(desk, asked.execution)
+        if other is None:
+            raise
+        return _ACTIONS[asked.action](Call(asked, arguments, other))
 
 
 def start(call: Call) -> int:
@@ -126,7 +133,7 @@ def _read_raw(desk: Desk, given: str | None) -> RawData:
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
     listed = objects.list_objects(desk.cloud, bucket, prefix, desk.settings.max_objects)
     files = (contract.DataFile(item.key.removeprefix(prefix), item.etag, item.size) for item in listed)
-    return read_listing(desk.settings, f"s3://{bucket}/{prefix}", files)
+    return read_listing(desk.settings, f"s3://{bucket}/{prefix}", files, roles_of(desk.mode))
 
 
 def _put_manifests(desk: Desk, raw: RawData) -> None:

@@ -97,6 +97,25 @@ def _fitting_jobs(
     )
 
 
+@dataclass(frozen=True)
+class Both:
+    """The definitions of both pipelines: the whole one, and the one that scores only, by the same jobs."""
+
+    whole: Compiled
+    scoring: Compiled
+
+    @property
+    def all(self) -> tuple[Compiled, Compiled]:
+        """Return both, the whole one first."""
+        return (self.whole, self.scoring)
+
+
+def compile_both(settings: Settings, models: tuple[ModelSpec, ...]) -> Both:
+    """Return both definitions of these models; errors as of `compile_pipeline`."""
+    whole = compile_pipeline(settings, models)
+    return Both(whole, compile_pipeline(settings, whole.models, mode=contract.PREDICT_MODE))
+
+
 def compile_blueprint(blueprint: Blueprint, local: bool) -> tuple[str, tuple[str, ...]]:
     """Return the compiled definition of a blueprint and the warnings about it; this is what the SDK is needed for.
 

@@ -179,13 +179,14 @@ def _end(arguments: argparse.Namespace, empty: bool, outside: Outside) -> int:
 
 def _show_offline(release: Release, arguments: argparse.Namespace, outside: Outside) -> int:
     from pipelines import cost
-    from pipelines.compile import compile_pipeline
+    from pipelines.compile import compile_both
     from pipelines.deploy_plan import check_functions
     from pipelines.deploy_text import offline_document, offline_lines
 
-    compiled = compile_pipeline(release.settings, release.models)
-    check_functions(compiled.text, release)
-    document, bill = offline_document(release, compiled), cost.bill(compiled.text, release.settings)
+    compiled = compile_both(release.settings, release.models)
+    for each in compiled.all:
+        check_functions(each.text, release)
+    document, bill = offline_document(release, compiled), cost.bill(compiled.whole.text, release.settings)
     lines = [*offline_lines(document), *cost.as_table(bill)]
     _show(arguments, outside, lines, {**document, "cost": cost.as_json(bill)})
     return 0

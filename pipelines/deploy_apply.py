@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.aws import definitions, objects, repositories, stacks, subscriptions
 from pipelines.aws.cloud import Cloud
-from pipelines.deploy_plan import Mark, PipelinePlan, Plan, StackPlan
+from pipelines.deploy_plan import DefinitionPlan, Mark, PipelinePlan, Plan, StackPlan
 from pipelines.deploy_state import Ground, read_ground, read_pipeline_plan
 from pipelines.errors import AwsError, DeployError
 from pipelines.image_builds import build_images
@@ -135,16 +135,21 @@ def _apply_pipeline(cloud: Cloud, plan: PipelinePlan, outside: Outside) -> None:
         say(f"making model package group {name}")
         definitions.create_group(cloud, name, description, plan.request.tags)
     _apply_addresses(cloud, plan, outside)
+    for each in plan.definitions:
+        _apply_definition(cloud, each, outside)
+    for mark in plan.marks:
+        _apply_mark(cloud, mark)
+
+
+def _apply_definition(cloud: Cloud, plan: DefinitionPlan, outside: Outside) -> None:
     if plan.action == "create":
-        say(f"making pipeline {plan.request.name}")
+        outside.watch.say(f"making pipeline {plan.request.name}")
         definitions.create_pipeline(cloud, plan.request)
     elif plan.action == "update":
-        say(f"changing pipeline {plan.request.name}")
+        outside.watch.say(f"changing pipeline {plan.request.name}")
         definitions.update_pipeline(cloud, plan.request)
     if plan.tags and plan.deployed is not None:
         definitions.tag_pipeline(cloud, plan.deployed.arn, plan.tags)
-    for mark in plan.marks:
-        _apply_mark(cloud, mark)
 
 
 def _apply_addresses(cloud: Cloud, plan: PipelinePlan, outside: Outside) -> None:

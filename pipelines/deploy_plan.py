@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines import template
@@ -13,7 +13,7 @@ from pipelines.aws.definitions import DeployedPipeline, PipelineRequest, images_
 from pipelines.aws.repositories import Image, repository_name
 from pipelines.aws.stacks import SETTLED, Change, Stack, StackRequest
 from pipelines.aws.subscriptions import Subscription
-from pipelines.compile import Compiled
+from pipelines.compile import Both, Compiled
 from pipelines.definition_diff import DefinitionDiff, difference
 from pipelines.deployment import PipelineStack
 from pipelines.errors import SettingsError
@@ -68,10 +68,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Contents:
-    """What an account holds beside the stacks: the pipeline and all that belongs to it."""
+    """What an account holds beside the stacks: the whole pipeline, the one that scores only, and what is theirs."""
 
     missing: tuple[str, ...]
     pipeline: DeployedPipeline | None
+    scoring: DeployedPipeline | None
     groups: frozenset[str]
     addresses: tuple[Subscription, ...]
     kept_images: frozenset[str] | None = None
@@ -79,8 +80,8 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class PipelinePlan:
-    """Everything behind the stack that would be made, changed or removed."""
+class DefinitionPlan:
+    """A pipeline as it shall be and as it is; `tags` are those to set."""
 
     request: PipelineRequest
     deployed: DeployedPipeline | None
@@ -88,6 +89,20 @@ class PipelinePlan:
     difference: DefinitionDiff
     fields: tuple[str, ...]
     tags: Mapping[str, str]
+
+    @property
+    def action(self) -> str:
+        """Return what happens to the pipeline: create, update, or nothing (empty)."""
+        if self.deployed is None:
+            return "create"
+        return "update" if not self.difference.empty or self.fields else ""
+
+
+@dataclass(frozen=True)
+class PipelinePlan(DefinitionPlan):
+    """Everything behind the stack that would be made, changed or removed; `scoring` is the pipeline of that mode."""
+
+    scoring: DefinitionPlan
     bucket: str
     raw_bucket: str
     topic: str
@@ -99,17 +114,15 @@ class PipelinePlan:
     marks: tuple[Mark, ...]
 
     @property
-    def action(self) -> str:
-        """Return what happens to the pipeline: create, update, or nothing (empty)."""
-        if self.deployed is None:
-            return "create"
-        return "update" if not self.difference.empty or self.fields else ""
+    def definitions(self) -> tuple[DefinitionPlan, DefinitionPlan]:
+        """Return both pipelines."""
+        return (self, self.scoring)
 
     @property
     def empty(self) -> bool:
         """Tell whether nothing would change."""
-        parts = (self.uploads, self.groups, self.subscribe, self.unsubscribe, self.marks, self.tags)
-        return not self.action and not any(parts)
+        parts = (self.uploads, self.groups, self.subscribe, self.unsubscribe, self.marks)
+        return not any(parts) and not any(each.action or each.tags for each in self.definitions)
 
 
 @dataclass(frozen=True)
@@ -188,7 +201,7 @@ def plan_images(
 def plan_pipeline(
     release: Release,
     settings: Settings,
-    compiled: Compiled,
+    compiled: Both,
     outputs: PipelineStack,
     contents: Contents,
     there: Mapping[str, Sequence[Image]],
@@ -199,7 +212,7 @@ def plan_pipeline(
     Args:
         release: what shall be deployed.
         settings: the release's settings with what the stack gives.
-        compiled: the definition of these settings.
+        compiled: the definitions of these settings.
         outputs: what the stack gives, or will give.
         contents: what the account holds.
         there: the images of every repository.
@@ -207,30 +220,42 @@ def plan_pipeline(
     """
     request = PipelineRequest(
         name=release.name,
-        definition=compiled.sent,
+        definition=compiled.whole.sent,
         role=settings.aws.pipeline_role or outputs.PipelineRoleArn,
         description=settings.pipeline.description,
         parallelism=settings.parallelism,
         tags=release.tags,
     )
-    deployed, emails = contents.pipeline, settings.notifications.emails
+    scored = replace(
+        request,
+        name=contract.pipeline_name(release.name, contract.PREDICT_MODE),
+        definition=compiled.scoring.sent,
+    )
+    emails = settings.notifications.emails
     known = {subscription.address for subscription in contents.addresses}
     return PipelinePlan(
+        **vars(_plan_definition(request, contents.pipeline, compiled.whole)),
+        scoring=_plan_definition(scored, contents.scoring, compiled.scoring),
+        bucket=outputs.ArtifactBucketName,
+        raw_bucket=outputs.RawBucketName,
+        topic=outputs.TopicArn,
+        bundles=len({bundle.uri for each in compiled.all for bundle in each.bundles}),
+        uploads={key: content for key, content in bundle_files(compiled).items() if key in contents.missing},
+        groups={name: text for name, text in wanted_groups(release).items() if name not in contents.groups},
+        subscribe=tuple(email for email in emails if email not in known),
+        unsubscribe=tuple(s for s in contents.addresses if s.arn and s.address not in emails),
+        marks=plan_marks(compiled.whole.text, images, there, contents.kept_images),
+    )
+
+
+def _plan_definition(request: PipelineRequest, deployed: DeployedPipeline | None, compiled: Compiled) -> DefinitionPlan:
+    return DefinitionPlan(
         request=request,
         deployed=deployed,
         sha256=compiled.sha256,
         difference=difference(deployed.definition if deployed else None, json.loads(compiled.text)),
         fields=_changed_fields(deployed, request),
         tags=_missing_tags(deployed, request),
-        bucket=outputs.ArtifactBucketName,
-        raw_bucket=outputs.RawBucketName,
-        topic=outputs.TopicArn,
-        bundles=len(compiled.bundles),
-        uploads={key: content for key, content in bundle_files(compiled).items() if key in contents.missing},
-        groups={name: text for name, text in wanted_groups(release).items() if name not in contents.groups},
-        subscribe=tuple(email for email in emails if email not in known),
-        unsubscribe=tuple(s for s in contents.addresses if s.arn and s.address not in emails),
-        marks=plan_marks(compiled.text, images, there, contents.kept_images),
     )
 
 
@@ -252,11 +277,12 @@ def _missing_tags(deployed: DeployedPipeline | None, request: PipelineRequest) -
     return {key: value for key, value in request.tags.items() if deployed.tags.get(key) != value}
 
 
-def bundle_files(compiled: Compiled) -> dict[str, bytes]:
+def bundle_files(compiled: Both) -> dict[str, bytes]:
     """Return the files of all bundles by their key in the artifact bucket."""
     return {
         f"{bundle.uri.removeprefix('s3://').partition('/')[2]}/{name}": content
-        for bundle in compiled.bundles
+        for each in compiled.all
+        for bundle in each.bundles
         for name, content in bundle.files.items()
     }
 

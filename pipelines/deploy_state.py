@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pipelines import compile as compiling
 from pipelines.aws import definitions, objects, repositories, stacks, subscriptions
 from pipelines.aws.cloud import Cloud
-from pipelines.compile import Compiled
+from pipelines.compile import Both
 from pipelines.deploy_plan import (
     Contents,
     ImagePlan,
@@ -41,6 +41,7 @@ from pipelines.errors import AwsError
 from pipelines.options import say_command
 from pipelines.release import Release, cicd_request, expected_outputs, image_repositories, pipeline_request
 from pipelines.settings import Settings
+from steps import contract
 
 MOST_EXECUTIONS = 200
 """Executions whose definitions are read to find images that nothing uses any more; with more, none is given up."""
@@ -183,10 +184,11 @@ def read_pipeline_plan(cloud: Cloud, release: Release, ground: Ground, now: Cloc
     references = {plan.image: plan.reference for plan in ground.images}
     settings = deployed_settings(release.settings, outputs, references, cloud.account, cloud.region)
     check_account(settings)
-    compiled = compiling.compile_pipeline(settings, release.models)
-    check_functions(compiled.text, release)
+    compiled = compiling.compile_both(settings, release.models)
+    for each in compiled.all:
+        check_functions(each.text, release)
     contents = _contents(cloud, release, outputs, compiled, made)
-    if has_outdated_marks(compiled.text, ground.there):
+    if has_outdated_marks(compiled.whole.text, ground.there):
         contents = replace(contents, kept_images=_kept_images(cloud, release, contents, now))
     return plan_pipeline(release, settings, compiled, outputs, contents, ground.there, ground.images)
 
@@ -197,22 +199,41 @@ def _outputs(cloud: Cloud, release: Release, stack: stacks.Stack | None) -> Pipe
     return pipeline_outputs(stack.outputs)
 
 
-def _contents(cloud: Cloud, release: Release, outputs: PipelineStack, compiled: Compiled, made: bool) -> Contents:
+def _contents(cloud: Cloud, release: Release, outputs: PipelineStack, compiled: Both, made: bool) -> Contents:
     keys = tuple(bundle_files(compiled))
     return Contents(
         missing=objects.missing_keys(cloud, outputs.ArtifactBucketName, keys) if made else keys,
         pipeline=definitions.read_pipeline(cloud, release.name),
+        scoring=_read_scoring(cloud, release),
         groups=definitions.list_groups(cloud, release.name),
         addresses=subscriptions.list_addresses(cloud, outputs.TopicArn) if made else (),
     )
 
 
+def _read_scoring(cloud: Cloud, release: Release) -> definitions.DeployedPipeline | None:
+    """Return the pipeline that scores only, as it is.
+
+    Raises:
+        AwsError: the one of this name is another deployment's.
+    """
+    name = contract.pipeline_name(release.name, contract.PREDICT_MODE)
+    found = definitions.read_pipeline(cloud, name)
+    owner = found.tags.get("pipeline", release.name) if found else release.name
+    if owner != release.name:
+        raise AwsError(
+            f"pipeline {name} is there and belongs to {owner!r}; {release.name} needs the name for scoring only: set "
+            "another pipeline.name for one of them"
+        )
+    return found
+
+
 def _kept_images(cloud: Cloud, release: Release, contents: Contents, now: Clock) -> frozenset[str] | None:
     """Return the images that packages and young executions name, or None where those cannot all be read."""
     since = now() - timedelta(days=release.settings.retention_days)
-    executed: frozenset[str] | None = frozenset()
-    if contents.pipeline is not None:
-        executed = definitions.execution_images(cloud, release.name, since, MOST_EXECUTIONS)
-    if executed is None:
+    there = {contract.FULL: contents.pipeline, contract.PREDICT_MODE: contents.scoring}
+    names = [contract.pipeline_name(release.name, mode) for mode, found in there.items() if found is not None]
+    executed = [definitions.execution_images(cloud, name, since, MOST_EXECUTIONS) for name in names]
+    known = [images for images in executed if images is not None]
+    if len(known) < len(executed):
         return None
-    return executed | definitions.package_images(cloud, contents.groups)
+    return frozenset().union(*known, definitions.package_images(cloud, contents.groups))

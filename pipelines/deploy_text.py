@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipelines import template, textgrid
-from pipelines.compile import Compiled
+from pipelines.compile import Both, Compiled
 from pipelines.definition_diff import step_names
-from pipelines.deploy_plan import ImagePlan, PipelinePlan, Plan, StackPlan, wanted_groups
+from pipelines.deploy_plan import DefinitionPlan, ImagePlan, PipelinePlan, Plan, StackPlan, wanted_groups
 from pipelines.release import Release
 
 NOTHING = "nothing to change"
@@ -61,16 +61,19 @@ def _image_line(image: ImagePlan) -> str:
 
 def _pipeline_lines(plan: PipelinePlan, verbose: bool) -> list[str]:
     uploads = f"{len(plan.uploads)} new files" if plan.uploads else "no new file"
-    words = {"create": "new", "update": "changed"}.get(plan.action, NOTHING)
-    changes = [*plan.fields, *plan.difference.lines(), *(f"tag {key}: {value}" for key, value in plan.tags.items())]
-    lines = [
-        f"bundles: {plan.bundles} of code and settings, {uploads}",
-        *_section(f"pipeline {plan.request.name}: {words}, definition sha256 {plan.sha256}", changes),
-    ]
+    lines = [f"bundles: {plan.bundles} of code and settings, {uploads}"]
+    lines += [line for each in plan.definitions for line in _definition_lines(each)]
     lines += _section("mails", [*(f"+ {a}" for a in plan.subscribe), *(f"- {s.address}" for s in plan.unsubscribe)])
     lines += _section("model package groups", [f"+ {name}" for name in plan.groups])
     lines += _section("image tags", [f"{'+' if m.digest else '-'} {m.repository}:{m.tag}" for m in plan.marks])
-    return lines + (plan.difference.unified.splitlines() if verbose else [])
+    unified = [line for each in plan.definitions for line in each.difference.unified.splitlines()]
+    return lines + (unified if verbose else [])
+
+
+def _definition_lines(plan: DefinitionPlan) -> list[str]:
+    words = {"create": "new", "update": "changed"}.get(plan.action, NOTHING)
+    changes = [*plan.fields, *plan.difference.lines(), *(f"tag {key}: {value}" for key, value in plan.tags.items())]
+    return _section(f"pipeline {plan.request.name}: {words}, definition sha256 {plan.sha256}", changes)
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:
@@ -91,22 +94,27 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "stack": stack_document(plan.stack),
         "package": {"key": plan.package, "new": plan.package_new},
         "images": {i.image: {"tag": i.tag, "digest": i.digest} for i in plan.images},
-        "pipeline": {
-            "name": pipeline.request.name,
-            "action": pipeline.action,
-            "sha256": pipeline.sha256,
-            "added": list(pipeline.difference.added),
-            "removed": list(pipeline.difference.removed),
-            "changed": {step: list(aspects) for step, aspects in pipeline.difference.changed.items()},
-            "parameters": list(pipeline.difference.parameters),
-            "fields": list(pipeline.fields),
-            "tags": dict(pipeline.tags),
-        },
+        "pipeline": _definition_document(pipeline),
+        "scoring": _definition_document(pipeline.scoring),
         "uploads": sorted(pipeline.uploads),
         "groups": sorted(pipeline.groups),
         "subscribe": list(pipeline.subscribe),
         "unsubscribe": [s.address for s in pipeline.unsubscribe],
         "warnings": list(plan.warnings),
+    }
+
+
+def _definition_document(plan: DefinitionPlan) -> dict[str, Any]:
+    return {
+        "name": plan.request.name,
+        "action": plan.action,
+        "sha256": plan.sha256,
+        "added": list(plan.difference.added),
+        "removed": list(plan.difference.removed),
+        "changed": {step: list(aspects) for step, aspects in plan.difference.changed.items()},
+        "parameters": list(plan.difference.parameters),
+        "fields": list(plan.fields),
+        "tags": dict(plan.tags),
     }
 
 
@@ -120,9 +128,9 @@ def stack_document(plan: StackPlan) -> dict[str, Any]:
     return {"name": plan.request.name, "action": action, "changes": changes, "resources": new}
 
 
-def offline_document(release: Release, compiled: Compiled) -> dict[str, Any]:
+def offline_document(release: Release, compiled: Both) -> dict[str, Any]:
     """Return what a release would deploy, without having looked at any account."""
-    definition: Mapping[str, Any] = json.loads(compiled.text)
+    bundles = {bundle.uri for each in compiled.all for bundle in each.bundles}
     return {
         "pipeline": release.name,
         "environment": release.tags["environment"],
@@ -132,16 +140,18 @@ def offline_document(release: Release, compiled: Compiled) -> dict[str, Any]:
         },
         "images": dict(release.image_tags),
         "package": {"key": release.package.key, "bytes": len(release.package.content)},
-        "bundles": sorted(bundle.uri.partition(f"/{release.name}/")[2] for bundle in compiled.bundles),
-        "definition": {
-            "sha256": compiled.sha256,
-            "characters": len(compiled.sent),
-            "steps": list(step_names(definition)),
-        },
+        "bundles": sorted(uri.partition(f"/{release.name}/")[2] for uri in bundles),
+        "definition": _offline_definition(compiled.whole),
+        "scoring": _offline_definition(compiled.scoring),
         "groups": sorted(wanted_groups(release)),
         "emails": list(release.settings.notifications.emails),
-        "warnings": [*release.warnings, *compiled.warnings],
+        "warnings": [*release.warnings, *compiled.whole.warnings],
     }
+
+
+def _offline_definition(compiled: Compiled) -> dict[str, Any]:
+    steps = list(step_names(json.loads(compiled.text)))
+    return {"sha256": compiled.sha256, "characters": len(compiled.sent), "steps": steps}
 
 
 def offline_lines(found: Mapping[str, Any]) -> list[str]:
@@ -152,12 +162,13 @@ def offline_lines(found: Mapping[str, Any]) -> list[str]:
         lines += _section(
             f"stack {name}: up to {len(resources)} resources", [f"{n} {kind}" for kind, n in sorted(kinds.items())]
         )
-    definition = found["definition"]
     lines += _section("images", [f"{image}:{tag}" for image, tag in found["images"].items()])
     lines += _section("Lambda code", [f"{found['package']['key']} ({found['package']['bytes']} bytes)"])
     lines += _section("bundles", found["bundles"])
-    title = f"definition: sha256 {definition['sha256']} (with placeholders), {definition['characters']} characters"
-    lines += _section(f"{title}, {len(definition['steps'])} steps", definition["steps"])
+    for key in ("definition", "scoring"):
+        definition = found[key]
+        title = f"{key}: sha256 {definition['sha256']} (with placeholders), {definition['characters']} characters"
+        lines += _section(f"{title}, {len(definition['steps'])} steps", definition["steps"])
     lines += _section("model package groups", found["groups"])
     lines += _section("mails", found["emails"])
     return [*lines, *(f"warning: {warning}" for warning in found["warnings"])]

@@ -24,6 +24,7 @@ from pipelines.deployment import PipelineStack, pipeline_outputs, pipeline_stack
 from pipelines.errors import AwsError
 from pipelines.options import say_command, say_options
 from pipelines.settings import Settings
+from steps import contract
 
 
 def _make_token() -> str:
@@ -46,23 +47,29 @@ class Outside:
 
 @dataclass(frozen=True)
 class Desk:
-    """A deployed pipeline; `flags` are the options that a command in a message needs."""
+    """A deployed pipeline; `flags` are the options that a command in a message needs, `mode` which of the two it is."""
 
     settings: Settings
     cloud: Cloud
     stack: PipelineStack
     flags: str
     outside: Outside
+    mode: str = contract.FULL
 
     @property
     def pipeline(self) -> str:
-        """Return the pipeline's name."""
-        return self.settings.pipeline.name
+        """Return the name of the pipeline of this mode."""
+        return contract.pipeline_name(self.settings.pipeline.name, self.mode)
+
+    @property
+    def mode_option(self) -> str:
+        """Return the option with which a start means this mode, nothing for the usual one."""
+        return "" if self.mode == contract.FULL else f"--mode {self.mode}"
 
     @property
     def prefix(self) -> str:
-        """Return the URI below which everything of the pipeline lies."""
-        return f"s3://{self.stack.ArtifactBucketName}/{self.pipeline}"
+        """Return the URI below which everything of both pipelines lies."""
+        return f"s3://{self.stack.ArtifactBucketName}/{self.settings.pipeline.name}"
 
     def say_run(self, *options: str) -> str:
         """Return a command of `pipelines.run` for a person to copy."""

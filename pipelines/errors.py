@@ -7,6 +7,7 @@ PipelineError               base: a CLI prints it and exits with 2
 +- DataError                raw data: missing folder, no file for a glob, wrong columns
 +- WorkspaceError           an s3:// URI or a path that does not belong where it points
 +- ExecutionError           an execution that cannot be started, resumed or found
+   +- UnknownExecutionError an execution that this pipeline does not have; the other one may
    +- LaunchError           a job that could not be started; `kind` decides whether a retry policy applies
    +- BrokenOffError        an execution that had begun and could not go on here; the command exits with 1
 +- RegistryError            a model or a version that the registry does not hold
@@ -73,6 +74,10 @@ class LaunchError(ExecutionError):
 
 class BrokenOffError(ExecutionError):
     """An execution had begun and its engine could not go on; what succeeded is kept and it can be resumed."""
+
+
+class UnknownExecutionError(ExecutionError):
+    """The pipeline has no execution of this ID."""
 
 
 class RegistryError(PipelineError):

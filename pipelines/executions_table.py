@@ -9,11 +9,15 @@ from datetime import datetime
 
 from pipelines import results, textgrid
 from pipelines.results import Result
+from steps import contract
 
 
 @dataclass(frozen=True)
 class Line:
-    """One execution of a list; `started` is aware, `seconds` None where that is not known."""
+    """One execution of a list; `started` is aware, `seconds` None where that is not known.
+
+    `mode` tells whether it is of all of the pipeline, or scores only.
+    """
 
     execution: str
     status: str
@@ -21,6 +25,7 @@ class Line:
     seconds: float | None
     name: str
     description: str
+    mode: str = contract.FULL
 
 
 def render_list(lines: Sequence[Line], *, as_json: bool) -> str:
@@ -30,15 +35,17 @@ def render_list(lines: Sequence[Line], *, as_json: bool) -> str:
         return json.dumps(found, ensure_ascii=False) + "\n"
     if not lines:
         return "nothing has run yet\n"
-    heads = ("execution", "status", "started (UTC)", "seconds", "name", "description")
+    heads = ("execution", "status", "started (UTC)", "seconds", "mode", "name", "description")
     rows = [heads, *(_cells(line) for line in lines)]
+    if all(line.mode == contract.FULL for line in lines):
+        rows = [(*row[:4], *row[5:]) for row in rows]
     return "\n".join(textgrid.lines(rows, right=(3,))) + "\n"
 
 
 def _cells(line: Line) -> tuple[str, ...]:
     seconds = "-" if line.seconds is None else f"{line.seconds:.0f}"
     started = f"{line.started:%Y-%m-%d %H:%M:%S}"
-    return line.execution, line.status, started, seconds, line.name or "-", line.description or "-"
+    return line.execution, line.status, started, seconds, line.mode, line.name or "-", line.description or "-"
 
 
 def render_status(result: Result, *, as_json: bool) -> str:

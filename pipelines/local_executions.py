@@ -22,7 +22,6 @@ from pipelines.options import say_options
 from pipelines.origin import REQUEST_FILE, Origin
 from pipelines.rawdata import RAW_BUCKET
 from pipelines.usage import Asked
-from steps import contract
 
 FOLDER = "executions"
 _RECENT = 10
@@ -163,5 +162,5 @@ def _lines(workspace: Workspace, origin: Origin) -> Iterator[Line]:
     except (ExecutionError, OSError, json.JSONDecodeError):
         return
     started = datetime.fromisoformat(origin.started).astimezone(UTC)
-    name = contract.pipeline_name(origin.pipeline, origin.mode)
-    yield Line(origin.execution, status, started, round(outcome.seconds, 3), name, f"raw data {origin.raw}")
+    seconds, what = round(outcome.seconds, 3), f"raw data {origin.raw}"
+    yield Line(origin.execution, status, started, seconds, origin.pipeline, what, origin.mode)

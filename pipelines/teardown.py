@@ -15,6 +15,7 @@ from pipelines.deployment import IMAGES, cicd_stack, deploy_bucket, pipeline_sta
 from pipelines.errors import AwsError
 from pipelines.outside import Outside
 from pipelines.release import Release, expected_outputs
+from steps import contract
 
 DEPLOYED_FOLDERS = ("code/", "settings/")
 """What deploying put below the pipeline's folder of the artifact bucket; the rest are data."""
@@ -32,15 +33,21 @@ class Teardown:
     stack: stacks.Stack | None
     buckets: tuple[str, ...]
     kept: tuple[str, ...] = field(default=())
+    scoring: str | None = None
+
+    @property
+    def pipelines(self) -> tuple[str, ...]:
+        """Return the pipelines that there are, the whole one and the one that scores only."""
+        return tuple(name for name in (self.pipeline, self.scoring) if name)
 
     @property
     def empty(self) -> bool:
         """Tell whether there is nothing to remove."""
-        return not (self.pipeline or self.prefixes or self.repositories or self.stack or self.buckets)
+        return not (self.pipelines or self.prefixes or self.repositories or self.stack or self.buckets)
 
     def removed(self) -> list[str]:
         """Return what would be removed."""
-        found = [f"pipeline {self.pipeline}"] if self.pipeline else []
+        found = [f"pipeline {name}" for name in self.pipelines]
         found += [f"objects of s3://{bucket}/{prefix}" for bucket, prefix in self.prefixes]
         found += [f"stack {self.stack.name} with its resources"] if self.stack else []
         found += [f"repository {name} with its images" for name in self.repositories]
@@ -71,9 +78,10 @@ def plan_teardown(cloud: Cloud, release: Release, data: bool) -> Teardown:
     there = [bucket for bucket in made if objects.bucket_exists(cloud, bucket)]
     full = [bucket for bucket in there if data or not _holds_data(cloud, bucket, release.name)]
     purged = [(bucket, "") for bucket in full if not objects.is_empty(cloud, bucket)]
-    pipeline = definitions.read_pipeline(cloud, release.name)
+    whole, scoring = (contract.pipeline_name(release.name, mode) for mode in contract.MODES)
     return Teardown(
-        pipeline=release.name if pipeline else None,
+        pipeline=whole if definitions.read_pipeline(cloud, whole) else None,
+        scoring=scoring if _is_ours(definitions.read_pipeline(cloud, scoring), release) else None,
         prefixes=(*_deployed_prefixes(cloud, release, outputs.ArtifactBucketName, full), *purged),
         repositories=(),
         stack=stack,
@@ -110,6 +118,11 @@ def plan_cicd_teardown(cloud: Cloud, release: Release, images: bool) -> Teardown
         buckets=buckets,
         kept=() if images else tuple(f"repository {name} with its images; give --images to remove it" for name in held),
     )
+
+
+def _is_ours(found: definitions.DeployedPipeline | None, release: Release) -> bool:
+    """Tell whether there is a pipeline, and it is no other deployment's."""
+    return found is not None and found.tags.get("pipeline", release.name) == release.name
 
 
 def _check(stack: stacks.Stack | None, name: str, tags: Mapping[str, str]) -> None:
@@ -160,9 +173,9 @@ def _kept_groups(cloud: Cloud, release: Release) -> list[str]:
 def tear_down(cloud: Cloud, teardown: Teardown, outside: Outside) -> None:
     """Remove what a teardown lists; what the stack removed with itself is not missed."""
     say = outside.watch.say
-    if teardown.pipeline:
-        say(f"removing pipeline {teardown.pipeline}")
-        definitions.delete_pipeline(cloud, teardown.pipeline)
+    for name in teardown.pipelines:
+        say(f"removing pipeline {name}")
+        definitions.delete_pipeline(cloud, name)
     for bucket, prefix in teardown.prefixes:
         say(f"removing s3://{bucket}/{prefix}")
         objects.purge(cloud, bucket, prefix)

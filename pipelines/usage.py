@@ -39,16 +39,16 @@ _LOCAL = {
     COMPARE: ("--json",),
 }
 _AWS = {
-    START: ("--raw", "--set", "--json", "--follow"),
-    VERSION: ("--raw",),
-    RETRY: ("--json", "--follow"),
-    FROM: ("--set", "--json", "--follow"),
-    RERUN: ("--set", "--json", "--follow"),
-    STATUS: ("--json", "--follow"),
+    START: ("--raw", "--mode", "--set", "--json", "--follow"),
+    VERSION: ("--raw", "--mode"),
+    RETRY: ("--mode", "--json", "--follow"),
+    FROM: ("--mode", "--set", "--json", "--follow"),
+    RERUN: ("--mode", "--set", "--json", "--follow"),
+    STATUS: ("--mode", "--json", "--follow"),
     LIST: ("--json",),
-    STOP: (),
-    FETCH: ("--to",),
-    FETCH_INPUTS: ("--workspace",),
+    STOP: ("--mode",),
+    FETCH: ("--to", "--mode"),
+    FETCH_INPUTS: ("--workspace", "--mode"),
 }
 _GOES_WITH = {
     **{"--explain": PLAN, "--debug": ONLY, "--code": ONLY, "--settle": WATCH, "--once": WATCH},

@@ -39,6 +39,11 @@ def misread(body: bytes) -> tuple[str, ...]:
     return _read(body)[1]
 
 
+def mode_of(body: bytes) -> str:
+    """Return whether a body asks for all of the pipeline, or to score only."""
+    return _read(body)[0].mode
+
+
 def missing(body: bytes, place: str, files: tuple[DataFile, ...]) -> list[str]:
     """Return which files that a body promises are not in the raw folder `place`, or have another size."""
     return rawfolder.check_promised(rawfolder.RawFolder(place, files), _read(body)[0].files)

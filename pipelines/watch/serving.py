@@ -73,9 +73,12 @@ class LocalExecutions:
 
     def start(self, entry: Entry) -> Result:
         """Start an execution with the configuration as it is now; the marker's folder is the raw folder."""
-        given = argparse.Namespace(
-            **{**vars(self.arguments), "raw": str(self.root / parent(entry.path)), "cause": f"marker {entry.path}"}
-        )
+        own = {
+            "raw": str(self.root / parent(entry.path)),
+            "cause": f"marker {entry.path}",
+            "mode": rules.mode_of(entry.body),
+        }
+        given = argparse.Namespace(**{**vars(self.arguments), **own})
         return local_run.start_execution(
             given,
             entry.execution,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -52,7 +53,8 @@ def test_new_files_are_scored_completely_and_nothing_is_trained(trained: Project
     latest = trained.workspace / "s3/small-artifacts-not-set/small/predictions/latest.json"
     assert done.result["execution"] in latest.read_text()
     listed = trained.command("run", "--list").stdout.splitlines()
-    assert "small-predict" in listed[1]
+    assert listed[0].split()[5] == "mode"
+    assert " predict " in listed[1]
 
 
 def test_the_predictions_are_those_that_the_same_defaults_make_behind_the_gate(trained: Project) -> None:
@@ -91,3 +93,17 @@ def test_files_whose_columns_a_default_lacks_are_refused_with_the_nearest_name(t
     assert done.code == 1
     assert "'kind'" in done.result["error"]
     assert "'kinds'" in done.result["error"]
+
+
+def test_a_marker_that_asks_for_it_is_served_by_the_watcher(trained: Project) -> None:
+    inbox = trained.folder / "inbox"
+    drop(trained, "inbox", make_rows(45, 6, first=9000))
+    (inbox / "go.run").write_text("mode: predict\n")
+
+    done = trained.command("run", "--watch", str(inbox), "--once", "--settle", "0", "--json")
+
+    served = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stderr
+    assert (served["status"], {m["served_by"] for m in served["models"].values()}) == ("Succeeded", {"default"})
+    assert not [name for name in served["steps"] if name.startswith("Train")]
+    assert len(pd.read_parquet(served["predictions"])) == 45

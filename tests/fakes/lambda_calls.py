@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fake_aws import Request
-from lambda_world import NAMES, PIPELINE, PREFIX, LambdaWorld, evaluation
+from lambda_world import NAMES, PIPELINE, PREFIX, SCORING, LambdaWorld, evaluation
 
 from lambda_trigger import check, decide, judge, notify, register, status, trigger
 from lambda_trigger.ports import ModelGroup, NewPackage, PortError
@@ -55,6 +55,7 @@ def _exercise_trigger(world: LambdaWorld) -> None:
         trigger.handler(event, world.context("trigger"))
     world.aws.end_execution(world.aws.executions[0]["PipelineExecutionArn"])
     trigger.handler(world.put("copy/again.run"), world.context("trigger"))
+    trigger.handler(world.put("copy/score.run", b"mode: predict"), world.context("trigger"))
 
 
 def _exercise_status(world: LambdaWorld) -> None:
@@ -73,6 +74,9 @@ def _exercise_status(world: LambdaWorld) -> None:
     world.aws.broken = set()
     for _ in range(2):
         status.handler(event, world.context("status", "one"))
+    scoring = world.start(SCORING)
+    world.aws.end_execution(scoring, "Failed")
+    status.handler(world.aws.status_event(scoring), world.context("status", "two"))
 
 
 def _exercise_notify(world: LambdaWorld) -> None:
@@ -152,6 +156,12 @@ def _exercise_decide(world: LambdaWorld) -> None:
     more = {"Verdicts": f"{RUN}/judge/verdicts.json", "Predict": f"{RUN}/prepare-prediction/predict", "First": 0}
     request = {**event, **more, "Policy": "all", "Image": "image:2", "Output": f"{RUN}/decide"}
     decide.handler(request, world.context("decide"))
+    for name in NAMES:
+        kept = f"{PREFIX}/registry/{name}/ab"
+        world.write(f"{kept}/schema.json", {"columns": [{"name": "x", "kind": "number"}]})
+        world.write(f"{kept}/evaluation.json", evaluation())
+    defaults = {"Kind": contract.DEFAULTS, "Output": f"{RUN}/defaults"}
+    decide.handler({**event, **defaults}, world.context("decide"))
     world.aws.packages.pop()
     with contextlib.suppress(decide.MissingDefaultError):
         decide.handler(request, world.context("decide"))

@@ -17,6 +17,7 @@ from lambda_trigger.ports import Notifier, Ports
 from steps import contract
 
 PIPELINE = "flights"
+SCORING = "flights-predict"
 ARTIFACTS = f"flights-artifacts-{NUMBER}-{REGION}"
 RAW = f"flights-raw-{NUMBER}-{REGION}"
 PREFIX = f"s3://{ARTIFACTS}/{PIPELINE}"
@@ -135,6 +136,15 @@ def definition(settings: str, slugs: Iterable[str] = NAMES) -> dict[str, Any]:
     }
 
 
+def scoring_definition(settings: str, slugs: Iterable[str] = NAMES) -> dict[str, Any]:
+    """Return the definition of the pipeline that scores only, likewise."""
+    whole = definition(settings, slugs)
+    trained = ("TrainDataVersion", "MaeThreshold", "FallbackPolicy", "TrainTimeLimitSeconds")
+    parameters = [parameter for parameter in whole["Parameters"] if parameter["Name"] not in trained]
+    steps = [_function("NotifyStarted", settings), *(_job(f"Infer-{slug}", slug) for slug in slugs)]
+    return {**whole, "Parameters": parameters, "Steps": steps}
+
+
 def _function(name: str, settings: str) -> dict[str, Any]:
     folder, _, file = settings.rpartition("/")
     return {
@@ -178,6 +188,7 @@ class LambdaWorld:
         self.write(uri, text)
         slugs = [model["slug"] for model in json.loads(text)["models"]]
         self.aws.deploy_pipeline(PIPELINE, definition(uri, slugs))
+        self.aws.deploy_pipeline(SCORING, scoring_definition(uri, slugs))
         return uri
 
     def clock(self) -> datetime:
@@ -252,10 +263,11 @@ class LambdaWorld:
         """Return the URIs of the claims of a kind."""
         return [f"s3://{b}/{k}" for b, k in self.aws.objects if k.startswith(f"{PIPELINE}/claims/{kind}/")]
 
-    def start(self, **parameters: str) -> str:
+    def start(self, pipeline: str = PIPELINE, **parameters: str) -> str:
         """Start an execution as somebody else does; return its ARN."""
-        given = {"RawDataUri": "s3://x/", "TrainDataVersion": "t", "PredictDataVersion": "p", **parameters}
+        trained = {"TrainDataVersion": "t"} if pipeline == PIPELINE else {}
+        given = {"RawDataUri": "s3://x/", **trained, "PredictDataVersion": "p", **parameters}
         token = f"{len(self.aws.executions):032d}"
         listed = [{"Name": name, "Value": value} for name, value in given.items()]
-        request = {"PipelineName": PIPELINE, "ClientRequestToken": token, "PipelineParameters": listed}
+        request = {"PipelineName": pipeline, "ClientRequestToken": token, "PipelineParameters": listed}
         return str(self.aws._on_start_pipeline_execution(request)["PipelineExecutionArn"])

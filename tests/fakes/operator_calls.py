@@ -88,6 +88,15 @@ def definition(models: int = 1) -> dict[str, Any]:
     }
 
 
+def scoring_definition() -> dict[str, Any]:
+    """Return a small definition of the pipeline that scores only."""
+    whole = definition()
+    kept = (contract.RAW_DATA_URI, contract.PREDICT_DATA_VERSION)
+    steps = [_processing(contract.PREPARE_PREDICTION, "predict"), _processing(contract.POSTPROCESS, "predictions")]
+    parameters = [parameter for parameter in whole["Parameters"] if parameter["Name"] in kept]
+    return {**whole, "Parameters": parameters, "Steps": steps}
+
+
 def job_input(name: str, uri: str, kind: str = "S3Prefix") -> dict[str, Any]:
     """Return an input as the description of a job has it."""
     source = {"S3Uri": uri, "LocalPath": f"{contract.INPUT_ROOT}/{name}", "S3DataType": kind, "S3InputMode": "File"}
@@ -121,6 +130,7 @@ class Operator:
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
         self.aws.add_stack("Flights-pipeline", Outputs=outputs)
         self.aws.deploy_pipeline("Flights", definition(models))
+        self.aws.deploy_pipeline("Flights-predict", scoring_definition())
         for name in ("train_1.csv", "train_2.csv", "predict.csv", "go.run"):
             self.aws.objects[RAW, f"day/{name}"] = name.encode()
         return self
@@ -291,6 +301,13 @@ def _run_actions(operator: Operator) -> list[Request]:
         recorded.extend(_recorded(operator, operator.cli, *arguments))
 
     record("--print-version", "--raw", raw)
+    record("--raw", raw, "--mode", "predict")
+    scoring = aws.executions[-1]["PipelineExecutionArn"]
+    aws.end_execution(scoring, "Failed")
+    record("--retry", scoring.rpartition("/")[2])
+    record("--stop", scoring.rpartition("/")[2])
+    aws.end_execution(scoring, "Stopped")
+    aws.forget_tokens()
     record("--raw", raw)
     arn = aws.executions[-1]["PipelineExecutionArn"]
     record("--stop", "--last")

@@ -150,7 +150,8 @@ def test_the_two_rules_catch_markers_and_executions_that_did_not_succeed() -> No
     assert marker["detail"]["object"] == {"key": [{"suffix": ".run"}]}
     assert marker["detail"]["bucket"] == {"name": [of_type(made(), "S3::Bucket")["RawBucket"]["BucketName"]]}
     assert status["detail"]["currentPipelineExecutionStatus"] == ["Failed", "Stopped", "CompletedWithFailures"]
-    assert {arn.rpartition("/")[2] for arn in status["detail"]["pipelineArn"]} == {"Flights", "flights"}
+    names = {contract.pipeline_name(name, mode) for name in ("Flights", "flights") for mode in contract.MODES}
+    assert {arn.rpartition("/")[2] for arn in status["detail"]["pipelineArn"]} == names
     for rule in rules.values():
         (target,) = rule["Targets"]
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}

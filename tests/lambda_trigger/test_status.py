@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from lambda_world import ARTIFACTS, PREFIX, LambdaWorld
+from lambda_world import ARTIFACTS, PREFIX, SCORING, LambdaWorld
 
 from lambda_trigger import failures, status
 from lambda_trigger.ports import ExecutionError, NotifyError, StoreError
@@ -288,3 +288,14 @@ def test_a_failure_is_mailed_even_where_the_settings_have_gone(world: LambdaWorl
     assert run(world, event) == SENT
     assert "column 'delay' has 3 rows" in text(world)
     assert "--retry 000000000001" in text(world)
+
+
+def test_an_execution_that_scored_only_is_mailed_under_the_name_of_its_pipeline(world: LambdaWorld) -> None:
+    arn = world.start(SCORING)
+    world.aws.add_job(arn, "Infer-JFK", ExitMessage="column 'x' is missing")
+    world.aws.end_execution(arn, "Failed")
+
+    assert run(world, world.aws.status_event(arn)) == SENT
+
+    assert world.mails[0]["Subject"] == "flights-predict: run FAILED in Infer-JFK (JFK)"
+    assert f"pipelines.run --env production --retry {arn.rpartition('/')[2]}" in text(world)

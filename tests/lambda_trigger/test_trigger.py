@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from fake_answers import FakeError
 from fake_aws import FakeAws
-from lambda_world import PIPELINE, PREFIX, RAW, LambdaWorld
+from lambda_world import PIPELINE, PREFIX, RAW, SCORING, LambdaWorld
 
 from lambda_trigger import trigger, turns
 from lambda_trigger.ports import ExecutionError, NotifyError, StoreError
@@ -706,3 +706,62 @@ def test_a_parameter_without_default_must_be_in_the_marker(world: LambdaWorld) -
     assert run(world, world.put("day/go.run")) == ["refused"]
     assert "Region: has no default; give it a value in the marker" in mail(world)
     assert run(world, world.put("day/go.run", b"Region: north")) == ["started"]
+
+
+def test_a_marker_that_asks_for_scoring_starts_the_other_pipeline_on_the_files_to_predict_alone(
+    world: LambdaWorld,
+) -> None:
+    world.put("new/predict.csv", b"a\n1\n")
+
+    assert run(world, world.put("new/go.run", b"mode: predict\nSeason: summer")) == ["started"]
+
+    (given,) = starts(world)
+    (execution,) = world.aws.executions
+    assert given["PipelineName"] == SCORING
+    assert sorted(execution["parameters"]) == ["Holidays", "PredictDataVersion", "RawDataUri", "Season"]
+    assert execution["parameters"]["Season"] == "summer"
+    assert len([key for _, key in world.aws.objects if "/manifests/" in key]) == 2
+
+
+def test_the_token_of_a_start_depends_on_the_mode(world: LambdaWorld) -> None:
+    """Whatever tells one writing of a marker from another: another mode is another start."""
+    world.put_data("new/")
+    event = world.put("new/go.run", b"mode: predict")
+    run(world, event)
+    run(world, event)
+
+    (given,) = starts(world)
+    marker = trigger.markers.read(event, RAW)[0]
+    assert given["ClientRequestToken"] == marker.token(SCORING, "new/go.run")
+    assert given["ClientRequestToken"] != marker.token(PIPELINE, "new/go.run")
+
+
+@pytest.mark.parametrize("body", [b"", b"mode: full", b'{"mode": "full"}'])
+def test_all_of_the_pipeline_runs_unless_the_marker_says_otherwise(world: LambdaWorld, body: bytes) -> None:
+    run(world, world.put("day/go.run", body))
+
+    assert starts(world)[0]["PipelineName"] == PIPELINE
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"mode: predikt", "mode: is 'predikt', expected full or predict; did you mean predict?"),
+        (b"mode: true", "mode: is True, expected full or predict"),
+        (b"mdoe: predict", "mdoe: is no parameter of this pipeline; did you mean mode?"),
+        (b"mode: predict\nMaeThreshold: 12", "MaeThreshold: is no parameter of this pipeline"),
+    ],
+)
+def test_a_mode_that_there_is_not_and_values_that_it_has_no_use_for_are_refused(
+    world: LambdaWorld, body: bytes, told: str
+) -> None:
+    assert run(world, world.put("day/go.run", body)) == ["refused"]
+    assert told in mail(world)
+
+
+def test_a_marker_for_scoring_without_files_to_predict_is_refused(world: LambdaWorld) -> None:
+    world.put("bare/train.csv", b"a")
+
+    assert run(world, world.put("bare/go.run", b"mode: predict")) == ["refused"]
+    assert "no file matches data.predict" in mail(world)
+    assert "data.train" not in mail(world)

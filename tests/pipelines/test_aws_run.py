@@ -391,3 +391,73 @@ def test_the_recorded_calls_hold_every_action() -> None:
         "sagemaker:StopPipelineExecution",
         "sagemaker:UpdateModelPackage",
     }
+
+
+def score(operator: Operator) -> str:
+    """Start an execution that scores only; return its ID."""
+    assert operator.cli("--mode", "predict", "--raw", FOLDER)[0] == 0
+    return str(operator.aws.executions[-1]["PipelineExecutionArn"].rpartition("/")[2])
+
+
+def test_scoring_only_starts_the_other_pipeline_and_needs_no_files_to_train_on(operator: Operator) -> None:
+    for name in ("train_1.csv", "train_2.csv"):
+        del operator.aws.objects[RAW, f"day/{name}"]
+
+    execution = score(operator)
+
+    (given,) = asked(operator, "StartPipelineExecution")
+    assert given["PipelineName"] == "Flights-predict"
+    assert sorted(values(given)) == [contract.PREDICT_DATA_VERSION, contract.RAW_DATA_URI]
+    assert {key for bucket, key in operator.aws.objects if bucket == ARTIFACTS} == {
+        f"Flights/manifests/{values(given)[contract.PREDICT_DATA_VERSION]}/{name}"
+        for name in ("files.json", "manifest.json")
+    }
+    assert "no such execution" not in operator.cli("--status", execution)[2]
+
+
+def test_the_version_of_the_files_to_predict_is_printed_alone(operator: Operator) -> None:
+    _, out, _ = operator.cli("--print-version", "--mode", "predict", "--raw", FOLDER)
+
+    assert out.startswith(f"{contract.PREDICT_DATA_VERSION}=")
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("action", ["--status", "--retry", "--rerun"])
+def test_an_execution_that_scores_only_is_found_by_its_id_without_its_mode(operator: Operator, action: str) -> None:
+    execution = score(operator)
+    operator.aws.end_execution(operator.aws.executions[-1]["PipelineExecutionArn"], "Failed")
+
+    code, out, err = operator.cli(action, execution)
+
+    assert code in (0, 1), err
+    assert "flights-predict" in operator.aws.executions[-1]["PipelineExecutionArn"]
+    assert execution in out or "has been started" in out
+
+
+def test_an_id_of_neither_pipeline_is_refused_as_ever(operator: Operator) -> None:
+    assert "pipeline Flights has no such execution" in refused(operator, "--status", "999999999999")
+
+
+def test_the_list_has_the_executions_of_both_pipelines_with_their_mode(operator: Operator) -> None:
+    operator.start()
+    execution = score(operator)
+
+    _, table, _ = operator.cli("--list")
+    _, text, _ = operator.cli("--list", "--json")
+
+    lines = table.splitlines()
+    assert lines[0].split()[5] == "mode"
+    assert (lines[1].split()[0], lines[1].split()[5]) == (execution, "predict")
+    assert [line["mode"] for line in json.loads(text)] == ["predict", "full"]
+
+
+def test_a_list_of_executions_of_one_mode_has_no_column_for_it(operator: Operator) -> None:
+    operator.start()
+
+    assert "mode" not in operator.cli("--list")[1]
+
+
+def test_a_pipeline_that_scores_only_and_is_not_deployed_yet_is_named_with_the_command(operator: Operator) -> None:
+    del operator.aws.pipelines["Flights-predict"]
+
+    assert "there is no pipeline Flights-predict" in refused(operator, "--mode", "predict", "--raw", FOLDER)

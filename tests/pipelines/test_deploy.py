@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -561,6 +562,7 @@ def test_an_offline_plan_needs_neither_account_nor_network(bare: dict[str, str])
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["definition"]["steps"][0] == "NotifyStarted"
+    assert "ChooseDefaults" in found["scoring"]["steps"]
     assert set(found["images"]) == {"processing", "autogluon"}
     assert found["package"]["key"].startswith("lambda/")
     assert "AWS::SNS::Topic" in found["stacks"]["flights-pipeline"].values()
@@ -571,3 +573,51 @@ def test_an_offline_plan_without_a_lock_file_says_how_to_write_one(newcomer: Ope
     assert newcomer.deploy("--plan", "--offline") == 2
 
     assert "no lock file; write it with" in capsys.readouterr().err
+
+
+SCORING = "flights-predict"
+
+
+def test_both_pipelines_are_deployed_from_the_same_bundles(deployed: FakeAws) -> None:
+    whole, scoring = (deployed.pipelines[name] for name in ("flights", SCORING))
+    folders = {key.split("/")[3] for bucket, key in deployed.objects if bucket == ARTIFACT_BUCKET}
+
+    named = re.findall(r"/(?:code|settings)/[^/]+/([0-9a-f]{64})", scoring["PipelineDefinition"])
+    assert set(named) <= folders
+    assert all(folder in whole["PipelineDefinition"] for folder in named)
+    assert "not-set" not in scoring["PipelineDefinition"]
+    assert scoring["RoleArn"] == whole["RoleArn"]
+
+
+def test_a_plan_shows_what_changes_of_both_pipelines(operator: Operator) -> None:
+    operator.configure("\ninstances: {infer: {type: ml.m5.2xlarge}}\n")
+
+    assert operator.deploy("--plan") == 0
+    assert operator.deploy("--plan", "--json") == 0
+
+    shown, found = operator.shown[0], json.loads(operator.shown[1])
+    assert "pipeline flights: changed" in shown
+    assert f"pipeline {SCORING}: changed" in shown
+    assert (found["pipeline"]["name"], found["scoring"]["name"]) == ("flights", SCORING)
+    assert "Infer-EWR" in found["scoring"]["changed"]
+
+
+def test_a_pipeline_that_scores_only_and_has_gone_is_made_again(operator: Operator) -> None:
+    """So is one that an earlier version of this project did not deploy."""
+    del operator.aws.pipelines[SCORING]
+
+    assert operator.deploy() == 0
+
+    assert mutations(operator.aws) == ["CreatePipeline"]
+    assert SCORING in operator.aws.pipelines
+
+
+def test_a_pipeline_of_that_name_that_is_another_deployments_is_never_touched(operator: Operator, capsys) -> None:
+    arn = operator.aws.pipelines[SCORING]["PipelineArn"]
+    operator.aws.sagemaker_tags[arn] = {"pipeline": SCORING}
+    operator.answer = "yes"
+
+    assert operator.deploy() == 2
+    assert f"pipeline {SCORING} is there and belongs to '{SCORING}'" in capsys.readouterr().err
+    assert operator.deploy("--destroy") == 0
+    assert list(operator.aws.pipelines) == [SCORING]

@@ -54,3 +54,9 @@ def test_promised_files_are_missing_until_they_have_their_size() -> None:
 def test_more_bytes_than_a_marker_may_have_are_refused() -> None:
     assert rules.misread(b"#" * (rules.READ - 1)) == ()
     assert "more than" in rules.misread(b"#" * rules.READ)[0]
+
+
+def test_a_marker_says_whether_all_of_the_pipeline_runs_or_it_scores_only(definition: Definition) -> None:
+    assert [rules.mode_of(body) for body in (b"", b"mode: full", b"mode: predict")] == ["full", "full", "predict"]
+    assert rules.choose(b"mode: predict", definition, CONFIG) == {}
+    assert "did you mean predict?" in rules.misread(b"mode: predictt")[0]
