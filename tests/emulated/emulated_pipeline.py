@@ -16,12 +16,13 @@ from emulators import ACCOUNT, REGION, ROOT, Server, client, waited
 from recorder import Recorder
 
 from pipelines import deployment
-from pipelines.compile import Compiled, choose, compile_pipeline
+from pipelines.compile import Both, Compiled, choose, compile_both
 from pipelines.lambda_package import lambda_package
 from pipelines.settings import Settings, validate
 from steps import contract
 
 NAME = "flights"
+SCORING = contract.pipeline_name(NAME, contract.PREDICT_MODE)
 TEMPLATE = ROOT / "config" / "cloudformation" / "pipeline.yml"
 DEPLOY_BUCKET = "flights-deploy-bucket"
 TRAIN = "flight_id,origin,arr_delay\n1,EWR,3\n2,JFK,4\n"
@@ -110,15 +111,16 @@ def deployed(server: Server, recorder: Recorder) -> Pipeline:
     """Deploy everything once, from an empty account."""
     code = upload_package(server)
     outputs = deployment.pipeline_outputs(make_stack(server, NAME, stack_parameters(code)))
-    compiled = compiled_for(outputs)
-    upload_bundles(server, compiled)
-    client(recorder.server, "sagemaker").create_pipeline(
-        PipelineName=NAME,
-        PipelineDefinition=compiled.text,
-        RoleArn=outputs.PipelineRoleArn,
-        ClientRequestToken="t" * 32,
-    )
-    pipeline = Pipeline(server, recorder, outputs, compiled.text, code)
+    both = compiled_for(outputs)
+    for name, compiled in {NAME: both.whole, SCORING: both.scoring}.items():
+        upload_bundles(server, compiled)
+        client(recorder.server, "sagemaker").create_pipeline(
+            PipelineName=name,
+            PipelineDefinition=compiled.text,
+            RoleArn=outputs.PipelineRoleArn,
+            ClientRequestToken="t" * 32,
+        )
+    pipeline = Pipeline(server, recorder, outputs, both.whole.text, code)
     inbox = pipeline.make_queue(INBOX)
     client(server, "sns").subscribe(TopicArn=outputs.TopicArn, Protocol="sqs", Endpoint=inbox)
     return pipeline
@@ -180,10 +182,10 @@ def _settled(cloudformation: Any, stack: str) -> dict[str, Any] | None:
     return None if found["StackStatus"].endswith("IN_PROGRESS") else found
 
 
-def compiled_for(outputs: deployment.PipelineStack) -> Compiled:
-    """Return the real definition for what the stack made."""
+def compiled_for(outputs: deployment.PipelineStack) -> Both:
+    """Return the real definitions for what the stack made."""
     settings = settings_for(outputs)
-    return compile_pipeline(settings, choose(settings, Path("pipeline.yml"), None, frozen=True))
+    return compile_both(settings, choose(settings, Path("pipeline.yml"), None, frozen=True))
 
 
 def settings_for(outputs: deployment.PipelineStack) -> Settings:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from emulated_pipeline import NAME, Pipeline, first_start, parameters, starts, upload
+from emulated_pipeline import NAME, SCORING, Pipeline, first_start, parameters, starts, upload
 from emulators import ACCOUNT, REGION, waited
 
 from pipelines import deployment
@@ -42,6 +42,20 @@ def test_values_in_the_marker_reach_the_execution(pipeline: Pipeline) -> None:
     found = parameters(first_start(pipeline, uri))
 
     assert (found[contract.MAE_THRESHOLD], found["Season"]) == ("12.5", "summer")
+
+
+def test_a_marker_that_asks_for_scoring_starts_the_other_pipeline_on_the_files_to_predict(pipeline: Pipeline) -> None:
+    uri = upload(pipeline, "scored")
+    pipeline.put("scored/go.run", "mode: predict\nSeason: summer\n")
+    request = first_start(pipeline, uri)
+    predict = [file for file in pipeline.listed("scored/") if "predict" in file.key]
+
+    assert request["PipelineName"] == SCORING
+    assert parameters(request) == {
+        contract.RAW_DATA_URI: uri,
+        contract.PREDICT_DATA_VERSION: contract.data_version(predict),
+        "Season": "summer",
+    }
 
 
 def test_data_alone_starts_nothing(pipeline: Pipeline) -> None:
