@@ -133,7 +133,7 @@ def test_a_running_execution_is_followed_step_by_step_to_its_end(tmp_path: Path)
     run = tmp_path / "executions/e1/run.js"
 
     with runs_page.keep(Workspace(tmp_path), made, TWO_STEPS, told, pause=0.01) as page:
-        wait_for(run.exists)
+        wait_for(lambda: run.exists() and (tmp_path / "runs-index.js").exists())
         assert index(tmp_path)["e1"]["status"] == "Waiting"
         page.watch(StepEvent("First", "Lambda", "Executing", 100.0))
         wait_for(lambda: statuses(tmp_path, "e1")["First"] == "Executing")
