@@ -34,7 +34,7 @@ def collect(desk: Desk, ended: Ended) -> Result:
         predictions=f"{folder}/{contract.PREDICTIONS_DIR}/" if folder else None,
         report=f"{folder}/{contract.REPORT_FILE}" if folder else None,
         gate={"passed": _passed(desk, verdicts), "threshold": results.threshold_of(parameters)},
-        models=results.models_of(summary, verdicts),
+        models=results.models_of(summary, verdicts, judged=desk.mode == contract.FULL),
         seconds=round(_seconds(desk, execution), 3),
         error=_error(desk, execution, failed),
         next=_next(desk, execution, failed, parameters),

@@ -37,6 +37,11 @@ class Pair:
         """Tell whether the two are not the same."""
         return bool(self.first != self.second)
 
+    @property
+    def is_known(self) -> bool:
+        """Tell whether there is a value in one of the two."""
+        return (self.first, self.second) != (None, None)
+
 
 @dataclass(frozen=True)
 class ModelPair:
@@ -74,6 +79,7 @@ class Comparison:
 
     executions: Pair
     status: Pair
+    mode: Pair
     raw: Pair
     data: Mapping[str, DataChange]
     parameters: Mapping[str, Pair]
@@ -104,6 +110,7 @@ def compare(first: Run, second: Run) -> Comparison:
     return Comparison(
         executions=Pair(first.execution, second.execution),
         status=Pair(first.result.status, second.result.status),
+        mode=Pair(first.origin.mode, second.origin.mode),
         raw=Pair(first.origin.raw, second.origin.raw),
         data={role: _data(first, second, name) for role, name in _VERSIONS.items()},
         parameters=dict(_parameters(first, second)),

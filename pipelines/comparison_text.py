@@ -47,8 +47,10 @@ def as_table(found: Comparison) -> str:
 
 def _inputs(found: Comparison) -> list[str]:
     rows = [("", "first", "second"), ("execution", *_both(found.executions)), ("status", *_both(found.status))]
+    rows += [("mode", *_both(found.mode))] if found.mode.differs else []
     rows += [("raw data", *_both(found.raw))] if found.raw.differs else []
-    rows += [(f"{role} data", *_versions(change.version)) for role, change in found.data.items()]
+    known = {role: change.version for role, change in found.data.items() if change.version.is_known}
+    rows += [(f"{role} data", *_versions(version)) for role, version in known.items()]
     rows += [(name, *_both(pair)) for name, pair in found.parameters.items()]
     lists = {
         **{f"{role} files": change.files for role, change in found.data.items()},

@@ -70,7 +70,7 @@ def _evaluate(arguments: argparse.Namespace) -> tuple[Realised, str | None]:
         raise SettingsError("give the ID of an execution, or --last for the newest")
     run = Run(arguments.execution, arguments.workspace)
     names = run.settings(slices.POSTPROCESS)
-    delimiter = run.settings(slices.PREPARE_TRAINING).get("delimiter")
+    delimiter = run.settings(slices.PREPARE_PREDICTION).get("delimiter")
     found = realised.evaluate(run, Truth(arguments.actuals, names["id"], names["label"], delimiter))
     target = run.workspace.execution(run.execution) / realised.REALISED_FILE
     write_atomically(target, contract.to_json(found.to_json()), run.workspace.scratch)

@@ -145,18 +145,24 @@ def evaluate(run: Run, given: Truth) -> Realised:
         rows = connection.execute(_ERRORS, parameters).fetchall()
         unpredicted = connection.execute(_UNPREDICTED, parameters).fetchall()[0][0]
     models = run.result.models
-    segments = {row[0]: _segment(models.get(row[0], {}), row) for row in rows}
+    scores_only = run.origin.mode != contract.FULL
+    segments = {row[0]: _segment(models.get(row[0], {}), row, scores_only) for row in rows}
     return Realised(run.execution, str(given.path), segments, unpredicted)
 
 
-def _segment(model: Mapping[str, Any], row: tuple[Any, ...]) -> Segment:
+def _segment(model: Mapping[str, Any], row: tuple[Any, ...], scores_only: bool) -> Segment:
     _, source, predicted, known, *figures = row
-    return Segment(source, Errors(known, predicted - known, *figures), _promise(model, source))
+    is_its_own = source == contract.FRESH or scores_only
+    return Segment(source, Errors(known, predicted - known, *figures), _promise(model) if is_its_own else None)
 
 
-def _promise(model: Mapping[str, Any], source: str) -> Promise | None:
-    """Return what the holdout of this execution says of a model: nothing of a default, which another one trained."""
+def _promise(model: Mapping[str, Any]) -> Promise | None:
+    """Return what the holdout said of a model.
+
+    An execution that trained knows nothing of a default, which another one trained; one that scores only has the
+    figures that were recorded for its defaults.
+    """
     figures = [model.get(key) for key in ("mae", "mae_low", "mae_high")]
-    if source != contract.FRESH or any(value is None for value in figures):
+    if any(value is None for value in figures):
         return None
     return Promise(*(float(value) for value in figures if value is not None))

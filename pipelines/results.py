@@ -72,7 +72,7 @@ def collect(workspace: Workspace, origin: Origin, outcome: Outcome, hint: str = 
         predictions=_path(folder, contract.PREDICTIONS_DIR),
         report=_path(folder, contract.REPORT_FILE),
         gate={"passed": _passed(origin, verdicts), "threshold": origin.threshold},
-        models=models_of(summary, verdicts),
+        models=models_of(summary, verdicts, judged=origin.mode == contract.FULL),
         seconds=round(outcome.seconds, 3),
         error=_error(outcome),
         next=next_command(outcome.failed[0].name, origin, hint) if outcome.failed else None,
@@ -132,9 +132,15 @@ def _path(folder: Path | None, name: str) -> str | None:
     return str(folder / name) if folder and (folder / name).exists() else None
 
 
-def models_of(summary: Mapping[str, Any] | None, verdicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is known of every model by its name: from the summary, else from Judge's verdicts."""
-    return _summary_models(summary) if summary else _verdict_models(verdicts)
+def models_of(
+    summary: Mapping[str, Any] | None, verdicts: Mapping[str, Any], *, judged: bool
+) -> dict[str, dict[str, Any]]:
+    """Return what is known of every model by its name: from the summary, else from Judge's verdicts.
+
+    `accepted` is None where nothing was judged, since the run scores only.
+    """
+    found = _summary_models(summary) if summary else _verdict_models(verdicts)
+    return found if judged else {name: {**model, "accepted": None} for name, model in found.items()}
 
 
 def _summary_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -138,7 +138,7 @@ def cause(origin: Origin) -> str:
 
 def _counts(result: Result) -> Json:
     known = [model["accepted"] for model in result.models.values() if model["accepted"] is not None]
-    return {"passed": sum(known), "rejected": len(known) - sum(known)} if known and result.is_judged else {}
+    return {"passed": sum(known), "rejected": len(known) - sum(known)} if known else {}
 
 
 def _link(workspace: Workspace, path: str | None) -> str | None:

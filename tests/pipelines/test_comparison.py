@@ -113,3 +113,29 @@ def test_an_unknown_execution_is_bad_usage(tmp_path: Path, capsys: pytest.Captur
 
     assert main(["--local", "--workspace", str(tmp_path), "--compare", "e1", "e9"]) == 2
     assert "e9: no such execution" in capsys.readouterr().err
+
+
+def test_an_execution_that_scores_only_is_told_apart_by_its_mode_and_has_no_verdicts(tmp_path: Path) -> None:
+    served = {"A": model(accepted=False, served_by="default")}
+    finish(tmp_path, "e1", ROWS[:1], models={"A": model()}, parameters=VERSIONS)
+    scoring = {name: value for name, value in VERSIONS.items() if name != "TrainDataVersion"}
+    finish(tmp_path, "e2", ROWS[:1], models=served, parameters=scoring, mode="predict", source="default")
+
+    found = comparison.compare(Run("e1", tmp_path), Run("e2", tmp_path))
+    table = comparison.comparison_text.as_table(found)
+
+    assert found.mode == Pair("full", "predict")
+    assert found.models["A"].accepted == Pair(True, None)
+    assert [line.split() for line in table.splitlines() if line.startswith("mode ")] == [["mode", "full", "predict"]]
+    assert "passed -> -" in table
+
+
+def test_data_that_neither_execution_has_are_not_compared(tmp_path: Path) -> None:
+    scoring = {name: value for name, value in VERSIONS.items() if name != "TrainDataVersion"}
+    for name in ("e1", "e2"):
+        finish(tmp_path, name, ROWS[:1], parameters=scoring, mode="predict")
+
+    table = comparison.comparison_text.as_table(comparison.compare(Run("e1", tmp_path), Run("e2", tmp_path)))
+
+    assert "train data" not in table
+    assert "predict data" in table

@@ -12,7 +12,7 @@ from pipelines.evaluate import main
 from pipelines.runs import Run
 from steps import embedding
 
-SETTINGS = {"postprocess": {"id": "id", "label": "y"}, "prepare-training": {"delimiter": None}}
+SETTINGS = {"postprocess": {"id": "id", "label": "y"}, "prepare-prediction": {"delimiter": None}}
 
 
 @pytest.fixture
@@ -96,3 +96,17 @@ def test_every_problem_of_the_file_is_a_line(line: list[str], capsys: pytest.Cap
 
     assert main(["e1", *line]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_what_scored_only_is_held_to_the_figures_that_were_recorded_for_its_defaults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(f"A{n}", float(n % 3), "A") for n in range(40)]
+    models = {"A": model(mae=0.9, mae_low=0.8, mae_high=1.1, served_by="default")}
+    finish(tmp_path, "e1", rows, models=models, settings=SETTINGS, source="default", mode="predict")
+    (tmp_path / "t.csv").write_text("id,y\n" + "".join(f"{row[0]},{row[1] + 1}\n" for row in rows))
+
+    assert main(["e1", "--workspace", str(tmp_path), "--actuals", str(tmp_path / "t.csv"), "--json"]) == 0
+
+    segment = json.loads(capsys.readouterr().out)["segments"]["A"]
+    assert (segment["verdict"], segment["promised"]["mae"]) == ("within", 0.9)
