@@ -159,6 +159,27 @@ _STEPS = {
     "All measures are in {uri}. Mend the files or change `drift` in the config, then start a new run.": (
         "すべての測定値は {uri} にあります。ファイルを修正するか設定の `drift` を変更し、新しい実行を開始してください。"
     ),
+    "the rows to predict do not fit {count} approved default, so that nothing was scored:": (
+        "推論データが {count} 件の承認済みデフォルトモデルに合わないため、推論は行われませんでした："
+    ),
+    "the rows to predict do not fit {count} approved defaults, so that nothing was scored:": (
+        "推論データが {count} 件の承認済みデフォルトモデルに合わないため、推論は行われませんでした："
+    ),
+    "All of it is in {uri}. Bring the prediction files to the models' columns, or approve versions that were trained "
+    "on these, then start a new run.": (
+        "詳細は {uri} にあります。推論ファイルの列をモデルに合わせるか、このデータの列で学習したバージョンを承認し、"
+        "新しい実行を開始してください。"
+    ),
+    "the approved defaults do not take the same rows: {reason}. Refresh or approve versions that were trained on the "
+    "same columns, then start again": (
+        "承認済みのデフォルトモデルが同じ形式の行を受け付けません：{reason}。同じ列で学習したバージョンに更新または承認し、"
+        "もう一度開始してください"
+    ),
+    "nobody can tell which columns the approved defaults take: {names} were registered without schema.json; register "
+    "their artifacts again (register MODEL ARTIFACT), which writes it, or run the whole pipeline (--mode full)": (
+        "承認済みのデフォルトモデルの列が分かりません：{names} は schema.json なしで登録されています。モデルファイルを"
+        "登録し直すと（register MODEL ARTIFACT）作成されます。またはパイプライン全体を実行してください（--mode full）"
+    ),
     "no approved default model for {count} segment: {names}.": (
         "{count} セグメントに承認済みのデフォルトモデルがありません：{names}。"
     ),

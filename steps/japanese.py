@@ -43,6 +43,9 @@ SENTENCES = {
     "its rows to predict could not be prepared": "推論データを準備できませんでした",
     "no approved default model": "承認済みのデフォルトモデルがありません",
     "scoring only": "推論のみの実行",
+    "column {column} is {kind} for version {version} of {one}, {other} for version {newer} of {another}": (
+        "列 {column} は {one} のバージョン {version} では {kind}、{another} のバージョン {newer} では {other}"
+    ),
     "no approved default model of its own: the pooled default serves its rows": (
         "専用の承認済みデフォルトモデルがないため、共有のデフォルトモデルで推論します"
     ),
