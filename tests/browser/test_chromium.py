@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import chromium
@@ -43,3 +46,23 @@ def test_where_it_cannot_be_installed_the_message_says_what_to_do() -> None:
         chromium.installing(having(), root=True)
     with pytest.raises(chromium.NoBrowserError, match="as root: apt-get install chromium"):
         chromium.installing(having("apt-get"), root=False)
+
+
+def test_installing_asks_apt_once_and_is_done_when_it_is_here(tmp_path: Path) -> None:
+    """In a world of three programs: the second time nothing is installed any more."""
+    scripts = {
+        "sudo": 'exec env "$@"',
+        "apt-get": f'cd {tmp_path}; echo "$@" >> asked; case "$2" in install) cp sudo chromium;; esac',
+    }
+    for name, body in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("env", "cp"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    command = [sys.executable, "-E", chromium.__file__]
+    for _ in range(2):
+        done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == ["-qq update", "-qq install -y --no-install-recommends chromium fonts-ipaexfont-gothic"]
