@@ -16,7 +16,7 @@ SEED := 0
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs  # without its notice about another product
 REPORTS :=  # folder for test reports, such as CodeBuild's
 
-.PHONY: demo test test-fast check docs docs-check docs-serve reference screenshots chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
+.PHONY: demo test test-fast check docs docs-check docs-serve notebook reference screenshots chaos bench bench-full clean help install install-emulator install-browser check-infra containers test-containers smoke-aws soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -109,6 +109,9 @@ docs: $(READY)  ## build the documentation's site: build/site/index.html
 
 reference: $(READY)  ## write the pages of docs/reference/ that are made from the code
 	@PYTHONPATH=. $(BIN)/python tests/documentation/reference.py
+
+notebook: $(READY)  ## run docs/walkthrough.ipynb, and keep the outputs that are the same in every run
+	@PYTHONPATH=. $(BIN)/python tests/documentation/notebook.py
 
 docs-check: $(READY)  ## build the documentation strictly, keep nothing
 	@site=$$(mktemp -d) && trap 'rm -rf "$$site"' EXIT && $(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml --site-dir "$$site"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
+import logging
 from pathlib import Path
 
 from pipelines import approved, limits, models, shards
@@ -17,6 +17,8 @@ from pipelines.options import say_options
 from pipelines.recall import Recall
 from pipelines.settings import Settings
 from steps import contract
+
+log = logging.getLogger(__name__)
 
 
 def choose_definition(
@@ -40,7 +42,7 @@ def choose_definition(
     if file is None or given is None:
         compiled = recall.compile_pipeline(config, chosen, mode=mode)
         for warning in compiled.warnings:
-            print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+            log.warning(warning)
         return document.parse(compiled.text), compiled.bundles
     kind = contract.TRAIN if mode == contract.FULL else contract.INFER
     jobs = sum(step.name.startswith(f"{kind}-") for step in given.every_step())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -48,7 +48,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     return line.execution, line.status, started, seconds, line.mode, line.name or "-", line.description or "-"
 
 
-def render_status(result: Result, *, as_json: bool) -> str:
+def render_status(result: Result, *, as_json: bool, tails: Mapping[str, Sequence[str]] = results.NO_TAILS) -> str:
     """Return an execution with its steps, and what it came to so far."""
     if as_json:
         return results.as_json(result)
@@ -58,4 +58,4 @@ def render_status(result: Result, *, as_json: bool) -> str:
         *((name, "Cached" if step["cached"] else step["status"], f"{step['seconds']:.1f}") for name, step in shown),
     ]
     steps = textgrid.lines(rows, right=(2,)) if shown else ["no step has started yet"]
-    return "\n".join(steps) + "\n" + results.as_table(result)
+    return "\n".join(steps) + "\n" + results.as_table(result, tails)

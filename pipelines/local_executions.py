@@ -6,16 +6,19 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines import executions_table, fetching, results
+from pipelines import executions_table, fetching, logs, results
+from pipelines.board import Known
 from pipelines.errors import ExecutionError
 from pipelines.executions_table import Line
-from pipelines.local import document, history
+from pipelines.local import document, history, steplog
 from pipelines.local.load import Taken
 from pipelines.local.record import SUCCEEDED, StepRecord
+from pipelines.local.request import Request
 from pipelines.local.step import PROCESSING, Definition
 from pipelines.local.workspace import Workspace, list_files
 from pipelines.options import say_options
@@ -24,6 +27,10 @@ from pipelines.rawdata import RAW_BUCKET
 from pipelines.usage import Asked
 
 FOLDER = "executions"
+_TIMES = 5
+"""Times of a step whose median tells how long it will take."""
+_QUICK = 2_000_000
+"""Bytes of logs that are read for these times: about 30 ms."""
 _RECENT = 10
 """Executions whose records tell how long a step takes: a step that the newest took from the cache ran in another."""
 
@@ -83,8 +90,13 @@ def show_status(arguments: argparse.Namespace, asked: Asked) -> int:
     origin, _ = read(workspace.root, find(workspace.root, asked))
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     result = results.collect(workspace, origin, history.load(workspace, origin.execution), hint)
-    sys.stdout.write(executions_table.render_status(result, as_json=arguments.json))
+    sys.stdout.write(executions_table.render_status(result, as_json=arguments.json, tails=log_tails(result)))
     return 0
+
+
+def log_tails(result: results.Result) -> Mapping[str, Sequence[str]]:
+    """Return the ends of the logs of the first steps that failed, by path; none that was shown line by line before."""
+    return {} if logs.is_debug() else {log: steplog.tail(Path(log)) for log in result.logs[: results.MOST_TAILS]}
 
 
 def stop(arguments: argparse.Namespace, asked: Asked) -> int:
@@ -122,23 +134,64 @@ def fetch(arguments: argparse.Namespace, asked: Asked) -> int:
 
 def step_seconds(root: Path, pipeline: str) -> dict[str, float]:
     """Return how long the Processing steps of a pipeline took when they last ran in the workspace, by name."""
-    return {name: taken.seconds for name, taken in steps_taken(root, pipeline).items()}
+    return {name: taken.seconds for name, taken in recollect(root, pipeline).taken.items()}
 
 
-def steps_taken(root: Path, pipeline: str) -> dict[str, Taken]:
-    """Return what the Processing steps of a pipeline took when they last ran in the workspace, by name."""
+@dataclass(frozen=True)
+class Recollection:
+    """What earlier executions of a pipeline tell of the next one.
+
+    `taken` is what its Processing steps took when they last ran, by name, `seconds` how long they took the last few
+    times, the newest first, `outcomes` how its conditions came out last.
+    """
+
+    taken: Mapping[str, Taken]
+    seconds: Mapping[str, Sequence[float]]
+    outcomes: Mapping[str, bool]
+
+
+def recollect(root: Path, pipeline: str) -> Recollection:
+    """Return what the newest executions of a pipeline in the workspace tell; large logs are read no more than needed.
+
+    What each step took last is in the newest executions back to one that ran whatever there is; for the times before
+    that as many more are read as are quick to read.
+    """
     origins = sorted((o for o in read_origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
-    found: dict[str, Taken] = {}
+    taken: dict[str, Taken] = {}
+    seconds: dict[str, list[float]] = {}
+    outcomes: dict[str, bool] = {}
+    size, is_whole = 0, False
     for origin in reversed(origins[-_RECENT:]):
+        log = root / FOLDER / origin.execution / history.EVENTS_FILE
+        size += log.stat().st_size if log.is_file() else 0
+        if is_whole and size > _QUICK:
+            break
         try:
-            past = history.read_past(root / FOLDER / origin.execution)
+            past = history.read_past(log.parent)
         except (ExecutionError, OSError):
             continue  # damaged; its own commands say so
         records = past.records.values() if past else ()
-        found = {r.name: Taken(r.seconds, r.peak_memory_mb) for r in records if _ran(r)} | found
-        if past and past.status == SUCCEEDED and not any(r.cached for r in records):
-            break  # it ran whatever there is
-    return found
+        ran = {r.name: Taken(r.seconds, r.peak_memory_mb) for r in records if _ran(r)}
+        taken = taken if is_whole else ran | taken
+        for name, found in ran.items():
+            seconds.setdefault(name, []).append(found.seconds)
+        outcomes = {r.name: r.results["Outcome"] is True for r in records if "Outcome" in r.results} | outcomes
+        is_whole = is_whole or bool(past and past.status == SUCCEEDED and not any(r.cached for r in records))
+    return Recollection(taken, {name: found[:_TIMES] for name, found in seconds.items()}, outcomes)
+
+
+def foresee(workspace: Workspace, request: Request) -> tuple[Request, Known]:
+    """Return a request with what its steps took before, and what is known of the execution to those who watch it."""
+    past = recollect(workspace.root, request.pipeline)
+    known = Known(
+        taken=past.seconds,
+        outcomes=past.outcomes,
+        cores=request.cores,
+        parallelism=request.parallelism,
+        folder=workspace.execution(request.execution_id),
+        uses_cache=request.use_cache,
+    )
+    return replace(request, taken=past.taken), known
 
 
 def _ran(record: StepRecord) -> bool:

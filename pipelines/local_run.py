@@ -7,6 +7,7 @@ report. The engine gets the definition and nothing else; the Lambda code gets lo
 from __future__ import annotations
 
 import argparse
+import logging
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from pipelines import (
     failure,
     housekeeping,
     local_executions,
+    logs,
     parameters,
     results,
     runs_page,
@@ -32,6 +34,7 @@ from pipelines import (
     surroundings,
     usage,
 )
+from pipelines.board import Known
 from pipelines.bundles import Bundle
 from pipelines.errors import ExecutionError, SettingsError
 from pipelines.local import document
@@ -53,8 +56,9 @@ from pipelines.settings import Settings
 from pipelines.usage import Asked
 from steps import contract
 
+log = logging.getLogger(__name__)
 Choose = Callable[[Definition, Settings], Mapping[str, str]]
-Display = Callable[[Definition, str], AbstractContextManager[Progress]]
+Display = Callable[[Definition, str, Known], AbstractContextManager[Progress]]
 
 
 def run(asked: Asked, arguments: argparse.Namespace) -> int:
@@ -231,7 +235,7 @@ def show_plan(arguments: argparse.Namespace) -> int:
     bill = cost.bill(compiled.text, config, past)
     sys.stdout.write(plan.render(drawn, bill, as_json=arguments.json, forecasts=forecasts))
     for warning in (*compiled.warnings, *plan.warnings(census), *surroundings.library_warnings()):
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+        log.warning(warning)
     return 0
 
 
@@ -344,9 +348,9 @@ def _carry_out(
     """Execute, mail a failure, and return the result."""
     hint = say_options(Path(origin.config), origin.environment, arguments.workspace)
     _write_down(origin, request, workspace)
-    request = replace(request, taken=local_executions.steps_taken(workspace.root, origin.pipeline))
+    request, known = local_executions.foresee(workspace, request)
     with (
-        display(request.definition, origin.execution) as progress,
+        display(request.definition, origin.execution, known) as progress,
         runs_page.keep(workspace, origin, request.definition, progress) as page,
         surroundings.open_world(workspace, origin.pipeline, progress, hint, arguments.launcher) as world,
     ):
@@ -358,7 +362,8 @@ def _carry_out(
 
 def _show(arguments: argparse.Namespace, result: Result) -> int:
     """Print a result; return the exit code."""
-    sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result))
+    tails = local_executions.log_tails(result)
+    sys.stdout.write(results.as_json(result) if arguments.json else results.as_table(result, tails))
     return result.exit_code
 
 
@@ -374,7 +379,8 @@ def _execute(request: Request, world: World, page: Recorder, progress: Progress,
     try:
         return execute(request, world, page.watch)
     except KeyboardInterrupt:
-        progress.say(f"stopped; go on with: {results.retry_command(request.execution_id, hint)}")
+        stopped = f"stopped; go on with: {results.retry_command(request.execution_id, hint)}"
+        log.warning(stopped) if logs.is_quiet() else progress.say(stopped)
         raise
 
 

@@ -1,12 +1,25 @@
-"""The options that a command in a message needs to mean the same configuration and workspace as this one."""
+"""Options that commands share, and those that a command in a message needs to mean what this one means."""
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from pathlib import Path
 
 DEFAULT_CONFIG = Path("config/pipeline-config.yml")
 DEFAULT_WORKSPACE = Path(".local")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def add_log_level(line: argparse.ArgumentParser) -> None:
+    """Add --log-level to a command line."""
+    line.add_argument(
+        "--log-level",
+        choices=LOG_LEVELS,
+        default="info",
+        metavar="LEVEL",
+        help="what is said on stderr: debug (also the logs of steps), info (default), warning or error",
+    )
 
 
 def say_options(config: Path, environment: str | None, workspace: Path | None = None) -> str:

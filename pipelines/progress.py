@@ -1,4 +1,4 @@
-"""Live progress of an execution on stderr: a table of steps on a terminal, one line per transition elsewhere.
+"""What people see of an execution on stderr while it goes on: a live table on a terminal, plain lines elsewhere.
 
 Watches the engine's events and knows nothing else of it; what it shows is never read by anything.
 """
@@ -9,28 +9,22 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
-from pipelines import terminal
-from pipelines.local.engine import StepEvent
+from pipelines import logs, terminal
+from pipelines.board import DONE, WORKING, Board, Known, say_about, say_seconds
+from pipelines.local.record import SKIPPED, StepEvent
 from pipelines.local.step import Definition
+from pipelines.local.steplog import Reader
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-DONE = ("Succeeded", "Cached", "Failed", "Stopped", "Skipped")
-MOST_ROWS = 24
-STYLES = {
-    "Succeeded": "green",
-    "Cached": "cyan",
-    "Failed": "bold red",
-    "Stopped": "red",
-    "Skipped": "dim",
-    "Executing": "yellow",
-}
+SILENCE = 60.0
+"""Seconds without a line after which a log is told what is running."""
+_LOOK = 0.5
+_MOST_NAMED = 8
+_CODES = {"Succeeded": "32", "Cached": "36", "Failed": "1;31", "Stopped": "31"}
+NOTHING = Known()
 
 
 class Progress(Protocol):
@@ -44,111 +38,137 @@ class Progress(Protocol):
 
 
 @contextmanager
-def open_progress(definition: Definition, execution: str, stream: TextIO | None = None) -> Iterator[Progress]:
-    """Return the display that fits the stream (stderr unless told otherwise): live on a terminal, else plain lines."""
+def open_progress(
+    definition: Definition, execution: str, known: Known = NOTHING, stream: TextIO | None = None
+) -> Iterator[Progress]:
+    """Return the display that fits the stream, stderr unless told otherwise.
+
+    A table on a terminal that can move its cursor, else plain lines; nothing where only warnings are wanted. What is
+    logged meanwhile stands above the table.
+    """
     stream = stream or sys.stderr
-    names = [step.name for step in definition.every_step()]
-    if not stream.isatty():
-        yield PlainProgress(names, execution, stream)
+    if logs.is_quiet():
+        yield Quiet()
         return
-    with LiveProgress(names, execution, stream) as live:
-        yield live
+    board = Board(definition, known)
+    with _choose(stream)(board, execution, stream) as shown, logs.above(shown.say):
+        yield shown
+
+
+def _choose(stream: TextIO) -> Callable[[Board, str, TextIO], PlainProgress]:
+    if not stream.isatty() or os.environ.get("TERM") in (None, "", "dumb", "unknown"):
+        return PlainProgress
+    from pipelines.live import LiveProgress
+
+    return LiveProgress
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def watch(self, event: StepEvent) -> None:
+        """Show no step."""
+
+    def say(self, line: str) -> None:
+        """Show no line."""
 
 
 class PlainProgress:
-    """One line per transition, for logs and pipes."""
+    """One line per transition, for logs and pipes, and one when nothing has happened for long.
 
-    def __init__(self, names: list[str], execution: str, stream: TextIO) -> None:
-        self._stream, self._total, self._done = stream, len(names), 0
-        self._starts: dict[str, float] = {}
-        self._lock = threading.Lock()
-        self.say(f"execution {execution}: {len(names)} steps")
+    A thread of its own says what runs while nothing else is said and, where logging wants it, what the steps write.
+    """
 
-    def watch(self, event: StepEvent) -> None:
-        """Write a step's start or end."""
-        if event.status == "Executing":
-            self._starts[event.step] = event.at
-            if event.reason:
-                self.say(f"{_clock(event.at)} {event.step:<32} runs: {_first_line(event.reason)}")
-            return
-        if event.status not in DONE:
-            return
-        self._done += event.status != "Skipped"
-        if event.status == "Skipped":
-            return
-        took = event.at - self._starts.get(event.step, event.at)
-        reason = "" if event.status == "Succeeded" else _first_line(event.reason)  # said when it began
-        self.say(f"{_clock(event.at)} {event.step:<32} {event.status:<10} {took:6.1f} s  {reason}".rstrip())
+    def __init__(self, board: Board, execution: str, stream: TextIO, silence: float = SILENCE) -> None:
+        self._board, self._execution, self._stream, self._silence = board, execution, stream, silence
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._last, self._has_estimated = time.monotonic(), False
+        self._reader, self._streams = Reader(), logs.is_debug()
+        self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def say(self, line: str) -> None:
-        """Write a line."""
-        with self._lock:
-            self._stream.write(terminal.lines(line) + "\n")
-            self._stream.flush()
-
-
-class LiveProgress:
-    """A table that redraws itself: every step with its state and time, or a count per kind where there are many."""
-
-    def __init__(self, names: list[str], execution: str, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._execution, self._began = execution, time.time()
-        self._states = dict.fromkeys(names, "Waiting")
-        self._starts: dict[str, float] = {}
-        self._ends: dict[str, float] = {}
-        console = Console(file=stream, no_color="NO_COLOR" in os.environ)
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4, transient=False)
-
-    def __enter__(self) -> LiveProgress:
-        self._live.start()
+    def __enter__(self) -> PlainProgress:
+        self._begin()
+        self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._end()
+        path = "" if kind else self._board.path()
+        if path:
+            self.say(path)
+
+    def _end(self) -> None:
+        """Let nothing change any more."""
+
+    def _begin(self) -> None:
+        self.say(f"execution {self._execution}: {self._board.counts()[1]} steps")
 
     def watch(self, event: StepEvent) -> None:
-        """Take a step's transition into the table."""
-        self._states[event.step] = event.status
-        if event.status == "Executing":
-            self._starts[event.step] = event.at
-            if event.reason:
-                self.say(f"{event.step} runs: {_first_line(event.reason)}")
-        if event.status in DONE:
-            self._ends[event.step] = event.at
-        if event.status == "Failed":
-            self.say(f"{event.step} failed: {_first_line(event.reason)}")
+        """Write a step's start, where there is something to say of it, or its end."""
+        self._board.take(event)
+        if event.status in DONE and self._streams:
+            self._stream_logs(event.step, ended=True)
+        label = f"{_clock(event.at)} {terminal.line(self._board.label(event.step)):<32}"
+        if event.status in WORKING:
+            self._say_start(event, label)
+        elif event.status in DONE and event.status != SKIPPED:
+            reason = "" if event.status == "Succeeded" else _first_line(event.reason)  # said when it began
+            took = self._board.took(event.step)
+            self._write(f"{label} {_coloured(f'{event.status:<10}', event.status)} {took:6.1f} s  {reason}".rstrip())
+
+    def _say_start(self, event: StepEvent, label: str) -> None:
+        if event.reason:
+            self.say(f"{label} runs: {_first_line(event.reason)}")
+        if self._board.has_past and not self._has_estimated and (left := self._board.remaining()) is not None:
+            self._has_estimated = True
+            less = ", less where steps come from the cache" if self._board.may_cache else ""
+            self.say(f"{_clock(event.at)} about {say_about(left)} left, by what its steps took before{less}")
 
     def say(self, line: str) -> None:
-        """Print a line above the table."""
-        self._live.console.print(terminal.lines(line), markup=False, highlight=False)
+        """Write a line, whatever it holds."""
+        self._write(terminal.lines(line))
 
-    def _table(self) -> Table:
-        from rich.table import Table
-        from rich.text import Text
+    def _write(self, text: str) -> None:
+        with self._lock:
+            self._last = time.monotonic()
+            self._stream.write(text + "\n")
+            self._stream.flush()
 
-        table = Table(title=f"execution {self._execution}", title_justify="left", box=None, pad_edge=False)
-        for heading in ("step", "state", "seconds"):
-            table.add_column(heading, justify="right" if heading == "seconds" else "left")
-        for name, state, seconds in self.rows():
-            table.add_row(Text(name), Text(state, style=STYLES.get(state.split()[0], "")), seconds)
-        return table
+    def _look(self) -> None:
+        while not self._stop.wait(_LOOK if self._streams else min(_LOOK * 4, self._silence / 4)):
+            working = self._board.working()
+            if self._streams:
+                for name in working:
+                    self._stream_logs(name)
+            if working and time.monotonic() - self._last >= self._silence:
+                self._say_silence(working)
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """Return what the table shows: step or kind, state, seconds."""
-        shown = [name for name, state in self._states.items() if state != "Skipped"]
-        if len(shown) <= MOST_ROWS:
-            return [(name, self._states[name], self._seconds(name)) for name in shown]
-        kinds: dict[str, Counter[str]] = {}
-        for name in shown:
-            kinds.setdefault(name.split("-", 1)[0], Counter())[self._states[name]] += 1
-        return [(kind, ", ".join(f"{n} {state}" for state, n in count.items()), "") for kind, count in kinds.items()]
+    def _say_silence(self, working: list[str]) -> None:
+        self.say(f"{_clock(self._board.clock())} still running: {say_working(self._board, working)}")
 
-    def _seconds(self, name: str) -> str:
-        if name not in self._starts:
-            return ""
-        return f"{self._ends.get(name, time.time()) - self._starts[name]:.1f}"
+    def _stream_logs(self, step: str, *, ended: bool = False) -> None:
+        for path in self._board.logs(step):
+            for line in self._reader.new_lines(path, ended=ended):
+                self.say(f"{step} | {terminal.line(line)}")
+
+
+def say_working(board: Board, working: list[str]) -> str:
+    """Return what runs and for how long, and how far the execution is."""
+    named = [f"{terminal.line(board.label(name))} {say_seconds(board.took(name))}" for name in working[:_MOST_NAMED]]
+    if len(working) > _MOST_NAMED:
+        named.append(f"{len(working) - _MOST_NAMED} more")
+    done, total = board.counts()
+    left = board.remaining()
+    return f"{', '.join(named)}; {done} of {total} steps{'' if left is None else f', about {say_about(left)} left'}"
+
+
+def _coloured(text: str, state: str) -> str:
+    """Return a state in colour where colours are asked for though nobody knows whether they are seen."""
+    if os.environ.get("NO_COLOR") or not os.environ.get("FORCE_COLOR") or state not in _CODES:
+        return text
+    return f"\x1b[{_CODES[state]}m{text}\x1b[0m"
 
 
 def _first_line(reason: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,9 @@ EXECUTING, STOPPING, STOPPED = "Executing", "Stopping", "Stopped"
 GOING_ON = (EXECUTING, STOPPING)
 EXIT_CODES = {SUCCEEDED: 0, DEGRADED: 3, EXECUTING: 0, STOPPING: 0}
 """By status; whatever else an execution came to is 1."""
+MOST_TAILS = 3
+"""Failed steps whose logs are shown; the others are mostly ended because of them."""
+NO_TAILS: Mapping[str, Sequence[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -197,15 +200,20 @@ def as_json(result: Result) -> str:
     return json.dumps({**result.__dict__, "logs": list(result.logs)}, ensure_ascii=False) + "\n"
 
 
-def as_table(result: Result) -> str:
-    """Return the result as text for people: a table of models, then where things are and what to do next."""
+def as_table(result: Result, tails: Mapping[str, Sequence[str]] = NO_TAILS) -> str:
+    """Return the result as text for people: a table of models, then where things are and what to do next.
+
+    `tails` are the last lines of logs, by the place of the log.
+    """
     lines = ["", *_model_lines(result)] if result.models else [""]
     lines += [f"{name}: left out: {m['failure']}" for name, m in result.models.items() if m.get("failure")]
     took = f"{'for' if result.status in GOING_ON else 'in'} {result.seconds:.1f} s"
     lines += ["", f"{result.status} {took}: execution {result.execution}"]
     places = {"predictions": result.predictions, "report": result.report, "studio": result.link}
     lines += [terminal.line(f"  {name:<12} {place}") for name, place in places.items() if place]
-    lines += [terminal.line(f"  log          {log}") for log in result.logs]
+    for log in result.logs:
+        lines.append(terminal.line(f"  log          {log}"))
+        lines += [terminal.line(f"    | {line}") for line in tails.get(log, ())]
     if result.error:
         lines.append(terminal.paragraph(f"error: {result.error}"))
     if result.next and result.next not in (result.error or ""):

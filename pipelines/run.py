@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import terminal
-from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE
+from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE, add_log_level
 from steps import contract
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
         help="how --local runs a step: a process of this environment, where it helps a fork of one that has imported "
         "AutoGluon (fork, default); a process of its own always; or a container of its image",
     )
+    add_log_level(line)
     _add_actions(line)
     return line
 
@@ -145,6 +146,13 @@ def _add_id(group: argparse._ArgumentGroup, flag: str, meaning: str) -> None:
 def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
     """Run the command; return its exit code. `outside` is AWS as tests have it."""
     arguments = parser().parse_args(argv)
+    from pipelines import logs
+
+    with logs.opened(arguments.log_level):
+        return _run(arguments, outside)
+
+
+def _run(arguments: argparse.Namespace, outside: Outside | None) -> int:
     from pipelines import usage
     from pipelines.errors import BrokenOffError, PipelineError
 

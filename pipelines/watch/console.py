@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from pipelines.board import Known
 from pipelines.local.record import StepEvent
 from pipelines.local.step import Definition
-from pipelines.progress import Progress, open_progress
+from pipelines.progress import NOTHING, Progress, open_progress
 
 
 class Console:
@@ -32,12 +33,12 @@ class Console:
             self._stream.flush()
 
     @contextmanager
-    def display(self, definition: Definition, execution: str) -> Iterator[Progress]:
+    def display(self, definition: Definition, execution: str, known: Known = NOTHING) -> Iterator[Progress]:
         """Show the steps of an execution on a terminal, and nothing of them elsewhere."""
         if not self._stream.isatty():
             yield Silence(self.say)
             return
-        with open_progress(definition, execution, self._stream) as progress:
+        with open_progress(definition, execution, known, self._stream) as progress:
             self._attach(progress.say)
             try:
                 yield progress

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines import failure, local_executions, local_run, results, surroundings, usage
+from pipelines.board import Known
 from pipelines.errors import BrokenOffError, PipelineError
 from pipelines.local import history, record
 from pipelines.local.step import Definition
 from pipelines.local.workspace import Workspace
 from pipelines.options import say_options
-from pipelines.progress import Progress
+from pipelines.progress import NOTHING, Progress
 from pipelines.results import Result
 from pipelines.settings import Settings
 from pipelines.usage import Asked
@@ -87,9 +88,11 @@ class LocalExecutions:
         )
 
     @contextmanager
-    def display_start(self, path: str, definition: Definition, execution: str) -> Iterator[Progress]:
+    def display_start(
+        self, path: str, definition: Definition, execution: str, known: Known = NOTHING
+    ) -> Iterator[Progress]:
         """Show an execution, and say that a marker starts it once it is sure that nothing refuses it any more."""
-        with self.console.display(definition, execution) as shown:
+        with self.console.display(definition, execution, known) as shown:
             yield Announced(shown, lambda: self.console.say(f"{path}: starts execution {execution}"))
 
     def resume(self, execution: str) -> Result:

@@ -13,7 +13,7 @@ from local_outcomes import definition, origin, ping, published
 from pipelines.local.history import History, lock_execution
 from pipelines.local.load import Taken
 from pipelines.local.record import StepEvent, StepRecord
-from pipelines.local_executions import step_seconds, steps_taken
+from pipelines.local_executions import recollect, step_seconds
 from pipelines.run import main
 
 SUMMARY = {"status": "Succeeded", "models": {}}
@@ -190,4 +190,56 @@ def test_what_a_step_took_is_looked_for_until_an_execution_in_which_every_step_r
     for day in (3, 4, 5, 6):
         add(day, replace(train, seconds=0.1, cached=True), replace(infer, seconds=float(day)))
 
-    assert steps_taken(shelf.root, origin().pipeline) == {"Train-a": Taken(30.0, 500.0), "Infer-a": Taken(6.0, 500.0)}
+    assert recollect(shelf.root, origin().pipeline).taken == {
+        "Train-a": Taken(30.0, 500.0),
+        "Infer-a": Taken(6.0, 500.0),
+    }
+
+
+def failed_with_logs(shelf: Shelf, steps: int) -> None:
+    folder = shelf.add("e1", started="2026-01-01T00:00:00+00:00", status="Started")
+    history = History(folder)
+    for number in range(steps):
+        log = folder / f"steps/Train-{number}/log.txt"
+        log.parent.mkdir(parents=True)
+        log.write_text(f"first\nlast of {number}\n")
+        place = log.relative_to(shelf.root).as_posix()
+        record = StepRecord(f"Train-{number}", "Processing", "Failed", reason="exit code 1", log=place)
+        history.add_step(StepEvent(record.name, record.type, record.status, 103.0), record)
+    history.add_execution("Failed", 104.0)
+    history.close()
+
+
+def test_the_status_of_a_failed_execution_shows_the_ends_of_the_first_logs(shelf: Shelf) -> None:
+    failed_with_logs(shelf, 5)
+
+    code, out, _ = shelf.cli("--status", "e1")
+
+    assert code == 0
+    assert [number for number in range(5) if f"    | last of {number}\n" in out] == [0, 1, 2]
+    assert out.count("log.txt") == 5
+
+
+def test_programs_get_no_logs_and_at_debug_they_are_shown_once_while_they_grow(shelf: Shelf) -> None:
+    failed_with_logs(shelf, 1)
+
+    assert "last of" not in shelf.cli("--status", "e1", "--json")[1]
+    assert "last of" not in shelf.cli("--status", "e1", "--log-level", "debug")[1]
+
+
+def test_how_long_steps_took_and_how_the_gate_came_out_is_known_of_the_last_few_executions(shelf: Shelf) -> None:
+    for day in range(1, 9):
+        folder = shelf.add(f"e{day}", started=f"2026-01-0{day}T00:00:00+00:00", status="Started")
+        history = History(folder)
+        train = StepRecord("Train-a", "Processing", "Succeeded", seconds=float(day), cached=day == 7)
+        gate = StepRecord("MaeGate", "Condition", "Succeeded", results={"Outcome": day < 8})
+        for step in (train, gate):
+            history.add_step(StepEvent(step.name, step.type, step.status, 103.0), step)
+        history.add_execution("Succeeded", 104.0)
+        history.close()
+
+    found = recollect(shelf.root, origin().pipeline)
+
+    assert found.seconds == {"Train-a": [8.0, 6.0, 5.0, 4.0, 3.0]}
+    assert found.outcomes == {"MaeGate": False}
+    assert found.taken == {"Train-a": Taken(8.0, None)}

@@ -167,3 +167,14 @@ def test_a_segment_that_was_left_out_is_told_with_its_reason(tmp_path: Path) -> 
 
     assert result.models["JFK"]["failure"] == "the predictor does not load"
     assert "JFK: left out: the predictor does not load" in results.as_table(result)
+
+
+def test_the_end_of_a_failed_step_s_log_stands_below_its_place_and_steers_no_terminal(tmp_path: Path) -> None:
+    failed = StepRecord("Decide", "Lambda", "Failed", reason="no default for 東京", log="executions/e1/log.txt")
+    outcome = replace(published(tmp_path, None, VERDICTS), status="Failed", failed=(failed,))
+    result = results.collect(workspace(tmp_path), origin(), outcome)
+
+    lines = results.as_table(result, {result.logs[0]: ["one", "two \x1b[2J"]}).splitlines()
+
+    place = lines.index(f"  log          {tmp_path}/executions/e1/log.txt")
+    assert lines[place + 1 : place + 4] == ["    | one", "    | two \\x1b[2J", "error: Decide: no default for 東京"]
