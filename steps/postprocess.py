@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steps import clock, contract, hooks, job, joining, merging, own_predictions, report, summary
+from steps import clock, contract, hooks, job, joining, merging, report, summary
 from steps.job import StepError
 
 log = logging.getLogger(__name__)
@@ -200,6 +200,8 @@ def _join(run: summary.Run, staged: Path, spill: Path) -> joining.Joined:
     own = hooks.load(run.settings)
     if own is None:
         return joining.join(parts, expected, target)
+    from steps import own_predictions  # imports pandas, which nothing else here needs
+
     finish = functools.partial(own_predictions.apply, own, run.settings, spill.with_name("own"))
     return joining.join(parts, expected, target, finish=finish)
 

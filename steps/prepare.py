@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -35,8 +35,10 @@ from steps.intake import Settings
 from steps.isolation import Scope
 from steps.job import StepError
 from steps.rawfile import RawFile, Source
-from steps.reshape import Custom
 from steps.schema import Schema
+
+if TYPE_CHECKING:
+    from steps.reshape import Custom
 
 TRAINING = "training"
 PREDICTION = "prediction"
@@ -110,7 +112,11 @@ def _prediction(settings: dict[str, Any], delivered: Delivered, scratch: Path, s
 def _custom(settings: dict[str, Any], step: str) -> Custom | None:
     """Return the user's `prepare` hook, or None where there is none."""
     found = hooks.load(settings)
-    return Custom(found, settings, step, step == contract.PREPARE_TRAINING) if found else None
+    if found is None:
+        return None
+    from steps.reshape import Custom  # imports pandas, which nothing else here needs
+
+    return Custom(found, settings, step, step == contract.PREPARE_TRAINING)
 
 
 @contextmanager

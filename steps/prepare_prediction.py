@@ -11,7 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +23,10 @@ from steps.isolation import BlamedError, Owners, Scope
 from steps.loading import Layout, Loaded, Misfits
 from steps.profile import Profile
 from steps.rawfile import RawFile, Source
-from steps.reshape import Custom, Reshape
 from steps.schema import Column, Prepared, Schema
+
+if TYPE_CHECKING:
+    from steps.reshape import Custom, Reshape
 
 
 @dataclass(frozen=True)

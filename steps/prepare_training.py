@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,11 @@ from steps.isolation import Owners, Scope
 from steps.loading import Loaded
 from steps.profile import Profile
 from steps.rawfile import Source
-from steps.reshape import Custom, Reshape
 from steps.schema import Column, ModelSchema, Prepared, Schema
-from steps.spill import Spill
+
+if TYPE_CHECKING:
+    from steps.reshape import Custom, Reshape
+    from steps.spill import Spill
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ def _spill_of(data: Data, custom: Custom, folder: Path, scope: Scope) -> Spill:
     def reshape_of(model: int) -> Reshape:
         rule = settings.rules[model]
         return custom.of(rule.name, rule.slug, roles, data.typing.columns)
+
+    from steps.spill import Spill  # imports pandas
 
     return Spill(folder, reshape_of, scope.isolates)
 

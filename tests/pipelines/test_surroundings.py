@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from local_outcomes import workspace
 
 from pipelines.errors import DefinitionError
+from pipelines.image_tags import LIBRARIES, image_tags
 from pipelines.progress import PlainProgress
-from pipelines.surroundings import fingerprint, library_warnings, open_world
+from pipelines.surroundings import ROOT, fingerprint, library_warnings, open_world
 
 
 def call(root: Path, function: str, event: dict[str, str]) -> object:
@@ -43,6 +45,19 @@ def test_a_library_that_is_added_again_stands_in_the_fingerprint_once(tmp_path: 
     added.write_text("numpy==0.0.1\nScikit_Learn==0.0.1\nno-such-library==1\nNo.Such_Library==1\n", encoding="utf-8")
 
     assert fingerprint(added).splitlines() == [*fingerprint(tmp_path / "none").splitlines(), "no-such-library none"]
+
+
+def test_one_file_of_added_libraries_counts_in_the_cache_key_and_in_the_tags_of_the_images(tmp_path: Path) -> None:
+    """What `make install` installs too: `config/libraries.txt`, also for what a user's own code imports."""
+    shutil.copytree(ROOT / "containers", tmp_path / "containers")
+    added = tmp_path / LIBRARIES
+    key, tags = fingerprint(added), image_tags(tmp_path)
+    added.parent.mkdir()
+    added.write_text(f"wcwidth=={importlib.metadata.version('wcwidth')}\n", encoding="utf-8")
+
+    assert fingerprint(added) == f"{key}\nwcwidth {importlib.metadata.version('wcwidth')}"
+    assert all(tag != tags[image] for image, tag in image_tags(tmp_path).items())
+    assert "--requirement config/libraries.txt" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_an_added_library_of_which_another_version_is_installed_is_warned_of(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pytest
 
 from steps import contract, hooks, job
 from steps.hooks import Context, HookError, Hooks
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -40,6 +44,13 @@ def context(found: Hooks, settings: Mapping[str, Any] | None = None, seed: int =
 
 def call(found: Hooks, argument: Any = None) -> Any:
     return found.call("prepare", argument, context=context(found))
+
+
+@pytest.mark.parametrize("module", ["prepare", "postprocess", "train"])
+def test_without_hooks_a_step_does_not_import_what_they_need(module: str) -> None:
+    code = f"import sys, steps.{module}; sys.exit('pandas' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_settings_without_code_have_no_hooks() -> None:
