@@ -18,7 +18,7 @@ def advice(run: summary.Run, local: bool, say: Wording) -> list[Advice]:
     """Return what to do next: `text`, `note` on the commands and `commands`, this machine's (`local`) or AWS's."""
     down = [m for m in summary.rejected(run.models) if is_trained(m) and not m.waiting and m.failure is None]
     fresh = [m for m in run.models if m.source == contract.FRESH and m.verdict.get("accepted")]
-    found = _on_failed([model for model in run.models if model.failure is not None], run.execution, local, say)
+    found = _on_failed(run, local, say)
     found += _on_skipped([m for m in run.models if m.waiting and m.failure is None], local, say)
     if down:
         text = say("Look at the rejected models below. To let one serve all the same, approve it as the default.")
@@ -41,15 +41,16 @@ def _piece(text: str, commands: Sequence[str], say: Wording) -> Advice:
     return {"text": text, "note": note if commands else "", "commands": list(commands)}
 
 
-def _on_failed(failed: Sequence[summary.Model], execution: str, local: bool, say: Wording) -> list[Advice]:
+def _on_failed(run: summary.Run, local: bool, say: Wording) -> list[Advice]:
     """Say why segments failed: mended data need a new run, a job that was ended is run again from its step."""
+    failed = [model for model in run.models if model.failure is not None]
     if not failed:
         return []
     start = f"python -m pipelines.run{' --local' * local}"
     scored = [model for model in failed if model.inference.get("failed_step") == contract.INFER]
-    suffix = contract.FALLBACK * any(model.decision is not None for model in failed)
+    suffix = summary.suffix_of(failed, run.mode)
     jobs = dict.fromkeys(model.job for model in scored)
-    again = [f"{start} --from {contract.INFER}{suffix}-{name} --of {execution}" for name in list(jobs)[:_NAMED]]
+    again = [f"{start} --from {contract.INFER}{suffix}-{name} --of {run.execution}" for name in list(jobs)[:_NAMED]]
     reasons = _reasons(failed, say)
     if again:
         text = say(

@@ -47,7 +47,7 @@ class Step:
 
 def steps_of(run: summary.Run) -> list[Step]:
     """Return the timed steps of a run, layer by layer in the order of the graph."""
-    suffix = contract.FALLBACK * any(model.decision is not None for model in run.models)
+    suffix = summary.suffix_of(run.models, run.mode)
     prepared = [
         _step(run, name, name, [data.get("timing")])
         for name, data in ((contract.PREPARE_TRAINING, run.train_data), (contract.PREPARE_PREDICTION, run.predict_data))
@@ -141,18 +141,19 @@ def lasting(seconds: float | None, say: Wording) -> str:
 
 
 def _columns(run: summary.Run, lines: Sequence[Json], say: Wording) -> list[dict[str, Any]]:
-    """Return the layers with their nodes; steps that run as functions are there without a time."""
-    judged = any(model.verdict for model in run.models)
+    """Return the layers with their nodes, empty ones too; steps that run as functions are there without a time."""
+    trains = run.mode == contract.FULL
     decided = any(model.decision is not None for model in run.models)
     of = {layer: [line for line in lines if line["layer"] == layer] for layer in {line["layer"] for line in lines}}
     checked = [_function(contract.CHECK_DATA)] if any(model.checked for model in run.models) else []
-    gate = [_function(contract.JUDGE), _function(contract.GATE)] if judged else []
+    gate = [_function(contract.JUDGE), _function(contract.GATE)] if trains else []
     choice = [_function(contract.DECIDE)] if decided else []
+    trained = of.get(contract.TRAIN, [])
+    between: list[list[Json]] = [[*checked], [*trained], [*gate, *choice]] if trains else [[*choice], [*checked]]
     return [
+        _column([] if trains else [_function(contract.CHOOSE_DEFAULTS)], say),
         *(_column(of.get(layer, []), say) for layer in (contract.PREPARE_TRAINING, contract.PREPARE_PREDICTION)),
-        _column(checked, say),
-        _column(of.get(contract.TRAIN, []), say),
-        _column([*gate, *choice], say),
+        *(_column(nodes, say) for nodes in between),
         *(_column(of.get(layer, []), say) for layer in (contract.INFER, contract.POSTPROCESS)),
     ]
 

@@ -100,6 +100,11 @@ def status_of(models: Sequence[Model]) -> str:
     return DEGRADED if any(model.waiting or model.failure is not None for model in models) else SUCCEEDED
 
 
+def suffix_of(models: Sequence[Model], mode: str) -> str:
+    """Return what the names of Infer and PostProcess end with: where the gate's else branch ran."""
+    return contract.FALLBACK * (mode == contract.FULL and any(model.decision is not None for model in models))
+
+
 def summarize(run: Run, rows: int) -> dict[str, Any]:
     """Return `summary.json` of a run that published `rows` predictions."""
     return {

@@ -85,7 +85,7 @@ def test_a_run_of_defaults_has_no_training_in_it() -> None:
     served = model("a", {}, at(90, 5), evaluation={}, verdict={}, decision={"source": contract.DEFAULT})
     found = report_graph.graph(run(served, train_data={"rows": 0}, mode=contract.PREDICT_MODE), SAY)
     names = [node["name"] for column in found["columns"] for node in column["nodes"]]
-    assert names == ["PreparePrediction", "CheckData", "Decide", "InferFallback-a", "PostProcessFallback"]
+    assert names == ["ChooseDefaults", "PreparePrediction", "Decide", "CheckData", "Infer-a", "PostProcess"]
 
 
 def test_of_many_steps_the_slowest_are_named_and_the_others_counted() -> None:
