@@ -141,6 +141,15 @@ def test_the_top_level_holds_only_what_the_layout_names() -> None:
     assert {name for name in names - TOP_LEVEL if not LOCK_FILE.fullmatch(name)} == set()
 
 
+def test_no_link_is_in_the_repository() -> None:
+    """A link to an environment, added by force, would take the place of that environment in whoever's checkout."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("CodePipeline hands over a checkout without .git")
+    listing = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert [line for line in listing.splitlines() if line.startswith("120000")] == []
+
+
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
