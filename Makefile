@@ -105,7 +105,7 @@ soak: $(READY)  ## watch a folder through 60 writings of 50 run markers and two 
 
 docs: $(READY)  ## build the documentation's site: build/site/index.html
 	$(MKDOCS) build --strict --quiet --config-file config/mkdocs.yml
-	@echo "open build/site/index.html"
+	@echo "open build/site/index.html; make docs-serve has the search too"
 
 reference: $(READY)  ## write the pages of docs/reference/ that are made from the code
 	@PYTHONPATH=. $(BIN)/python tests/documentation/reference.py
