@@ -12,9 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from steps import contract, speed
+from steps.language import ENGLISH, Language
 
 SUCCEEDED = "Succeeded"
 DEGRADED = "Degraded"
+SERVED = (
+    (
+        "{part:,} of {count:,} segment served by fresh models",
+        "{part:,} of {count:,} segments served by fresh models",
+        "{part:,} of {count:,} served by fresh models",
+    ),
+    (
+        "{part:,} of {count:,} segment served by DEFAULT",
+        "{part:,} of {count:,} segments served by DEFAULT",
+        "{part:,} of {count:,} served by DEFAULT",
+    ),
+    ("{part:,} of {count:,} SKIPPED",) * 3,
+    ("{part:,} of {count:,} FAILED",) * 3,
+)
+"""How the headline tells who served: of one segment, of several, and after another part of the sentence."""
 _NAMED = 3
 """Segments that a sentence names before it says how many more there are."""
 _FIGURES = ("mae", "mae_low", "mae_high", "baseline_mae", "improvement", "threshold", "holdout_rows")
@@ -125,9 +141,9 @@ def summarize(run: Run, rows: int) -> dict[str, Any]:
     }
 
 
-def headline(models: Sequence[Model]) -> list[str]:
+def headline(models: Sequence[Model], language: Language = ENGLISH) -> list[str]:
     """Return the verdict in one or two sentences: what the gate said, and who served the segments."""
-    return [_gate_sentence(models), _served_sentence(models)]
+    return [_gate_sentence(models, language), _served_sentence(models, language)]
 
 
 def rejected(models: Sequence[Model]) -> list[Model]:
@@ -141,38 +157,49 @@ def reasons(model: Model) -> list[str]:
     return found or [str(model.evaluation.get("reason") or "rejected")]
 
 
-def _gate_sentence(models: Sequence[Model]) -> str:
-    judged = [m for m in models if not m.verdict.get("ignored")]
-    down = rejected(models)
-    noun = "model" if len(judged) == 1 else "models"
-    if not judged:
-        return "No model was trained"
+def _gate_sentence(models: Sequence[Model], language: Language) -> str:
+    count, down = len([m for m in models if not m.verdict.get("ignored")]), len(rejected(models))
+    if not count:
+        return language.say("No model was trained")
     if not down:
-        return f"The {noun} passed the gate" if len(judged) == 1 else f"All {len(judged):,} {noun} passed the gate"
-    return f"{len(down):,} of {len(judged):,} {noun} {'was' if len(down) == 1 else 'were'} rejected by the gate"
+        return language.count(count, "The model passed the gate", "All {count:,} models passed the gate")
+    if count == 1:
+        return language.say("{down} of {count} model was rejected by the gate", down=down, count=count)
+    return language.count(
+        down,
+        "{count:,} of {all:,} models was rejected by the gate",
+        "{count:,} of {all:,} models were rejected by the gate",
+        all=count,
+    )
 
 
-def _served_sentence(models: Sequence[Model]) -> str:
+def _served_sentence(models: Sequence[Model], language: Language) -> str:
     wanted = [m for m in models if m.rows or m.waiting or m.failure is not None]
     if not wanted:
-        return "There was nothing to predict"
-    by_source = {
-        "served by fresh models": [m for m in wanted if m.source == contract.FRESH],
-        "served by DEFAULT": [m for m in wanted if m.source == contract.DEFAULT],
-        "SKIPPED": [m for m in wanted if m.source == contract.SKIPPED and m.failure is None],
-        "FAILED": [m for m in wanted if m.failure is not None],
-    }
-    told = [f"{len(found):,} of {len(wanted):,} {how}" for how, found in by_source.items() if found]
-    told[0] = told[0].replace(" served", f" segment{'s' * (len(wanted) > 1)} served", 1)
-    return ", ".join(told) + _because([m for m in models if m.failure is not None or m in rejected(models)])
+        return language.say("There was nothing to predict")
+    by_source = (
+        [m for m in wanted if m.source == contract.FRESH],
+        [m for m in wanted if m.source == contract.DEFAULT],
+        [m for m in wanted if m.source == contract.SKIPPED and m.failure is None],
+        [m for m in wanted if m.failure is not None],
+    )
+    told = [(texts, len(found)) for texts, found in zip(SERVED, by_source, strict=True) if found]
+    said = [
+        language.say(texts[2 if at else int(len(wanted) > 1)], part=part, count=len(wanted))
+        for at, (texts, part) in enumerate(told)
+    ]
+    causes = [m for m in models if m.failure is not None or m in rejected(models)]
+    return language.say(", ").join(said) + _because(causes, language)
 
 
-def _because(models: Sequence[Model]) -> str:
+def _because(models: Sequence[Model], language: Language) -> str:
     if not models:
         return ""
-    named = [f"{model.name}: {model.failure or reasons(model)[0]}" for model in models[:_NAMED]]
-    more = f"; and {len(models) - _NAMED:,} more" if len(models) > _NAMED else ""
-    return f" ({'; '.join(named)}{more})"
+    reasons_of = ((m.name, language.quote(m.failure or reasons(m)[0])) for m in models[:_NAMED])
+    named = language.say("; ").join(language.say("{name}: {text}", name=name, text=text) for name, text in reasons_of)
+    left = len(models) - _NAMED
+    told = named if left <= 0 else language.say("{named}; and {count:,} more", named=named, count=left)
+    return language.say(" ({text})", text=told)
 
 
 def _model(model: Model) -> dict[str, Any]:
