@@ -27,8 +27,8 @@ QUOTED = frozenset({"column", "nearest"})
 """Placeholders whose value stands in quotes, which tell where it ends."""
 BETWEEN = "; "
 """What joins several sentences, and stands in no value of a placeholder but those."""
-LONGEST = 4_000
-"""Characters beyond which a text is no sentence of ours."""
+LONGEST, MOST, DEEPEST = 2_000, 20, 3
+"""Characters, parts and levels of nesting beyond which a text is none of ours: people choose what values hold."""
 
 Pattern = tuple[re.Pattern[str], str]
 
@@ -41,9 +41,13 @@ class Language:
     texts: Mapping[str, str] = field(default_factory=dict)
     sentences: Mapping[str, str] = field(default_factory=dict)
 
+    def __call__(self, text: str, /, **values: Any) -> str:
+        """Return a text with its placeholders filled in; a language is called `say` where it says much."""
+        return self.texts.get(text, text).format(**values)
+
     def say(self, text: str, /, **values: Any) -> str:
         """Return a text with its placeholders filled in."""
-        return self.texts.get(text, text).format(**values)
+        return self(text, **values)
 
     def count(self, count: int, one: str, many: str, /, **values: Any) -> str:
         """Return the text for a number of things, which is the placeholder `count`."""
@@ -54,13 +58,17 @@ class Language:
 
         Of several that are joined by semicolons each is looked up; a sentence may have semicolons of its own.
         """
-        if not self.sentences or not 0 < len(sentence) <= LONGEST:
-            return sentence
-        return self.say(BETWEEN).join(self._each(sentence.split(BETWEEN)))
+        return self._quote(sentence, 0) if self.sentences else sentence
 
-    def _each(self, parts: list[str]) -> Iterator[str]:
+    def _quote(self, sentence: str, level: int) -> str:
+        parts = sentence.split(BETWEEN)
+        if not sentence or len(sentence) > LONGEST or len(parts) > MOST or level > DEEPEST:
+            return sentence
+        return self.say(BETWEEN).join(self._each(parts, level))
+
+    def _each(self, parts: list[str], level: int) -> Iterator[str]:
         while parts:
-            tried = ((size, self._find(BETWEEN.join(parts[:size]))) for size in range(len(parts), 0, -1))
+            tried = ((size, self._find(BETWEEN.join(parts[:size]), level)) for size in range(len(parts), 0, -1))
             size, found = next(((size, found) for size, found in tried if found is not None), (1, parts[0]))
             yield found
             parts = parts[size:]
@@ -74,11 +82,12 @@ class Language:
         """Return sentences that others wrote, joined in one line."""
         return self.say(BETWEEN).join(map(self.quote, sentences))
 
-    def _find(self, sentence: str) -> str | None:
+    def _find(self, sentence: str, level: int) -> str | None:
         for pattern, text in _patterns(tuple(self.sentences.items())):
             found = pattern.fullmatch(sentence)
             if found is not None:
-                values = {k: self.quote(v) if k in NESTED else v for k, v in found.groupdict().items()}
+                inside = found.groupdict().items()
+                values = {key: self._quote(value, level + 1) if key in NESTED else value for key, value in inside}
                 return text.format(**values)
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -57,6 +58,17 @@ def test_a_number_of_things_has_its_form() -> None:
 def test_a_sentence_that_a_file_holds_is_found_by_its_form_and_any_other_stays(sentence: str, quoted: str) -> None:
     assert GERMAN.quote(sentence) == quoted
     assert ENGLISH.quote(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "odd", ["not compared: " * 200, "no rows; " * 300, "column 'a' " * 300, "not compared: no rows; " * 19]
+)
+def test_a_text_that_somebody_made_up_takes_no_time(odd: str) -> None:
+    began = time.process_time()
+
+    GERMAN.quote(odd)
+
+    assert time.process_time() - began < 1
 
 
 def test_lines_of_a_text_are_found_one_by_one_and_keep_their_blanks() -> None:
