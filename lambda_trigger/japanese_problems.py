@@ -141,7 +141,6 @@ _VALUES = {
 }
 """The values in a marker: lambda_trigger.overrides."""
 _STEPS = {
-    "no reason was given": "理由は記録されていません",
     "... (cut by the service; the log has all of it)": "...（サービスにより省略。全文はログにあります）",
     "{url} (open Studio, then Pipelines, {pipeline}, {execution})": (
         "{url}（Studio を開き、Pipelines、{pipeline}、{execution} の順に選択）"

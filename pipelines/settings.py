@@ -99,7 +99,7 @@ class Settings(Frozen):
     timezone: Timezone = "UTC"
     """of times in mails and reports"""
     language: Language = "en"
-    """of mails: English or Japanese ([how](../how-to/mails-and-report-in-japanese.md))"""
+    """of mails and reports: English or Japanese ([how](../how-to/mails-and-report-in-japanese.md))"""
     concurrency: Literal["parallel", "refuse"] = "parallel"
     """`refuse`: a marker that arrives while a run is going starts none"""
     max_objects: Count = 10_000

@@ -61,6 +61,8 @@ SENTENCES = {
         "デフォルトモデル v{version} には {needs} が、{job} の他のモデルには {shared} が必要です。更新"
         "（refresh）してください"
     ),
+    "no reason was given": "理由は記録されていません",
+    "rejected": "不合格",
     # trainings and preparations that failed or had nothing to do: steps.train, steps.trial, steps.learning
     "no training rows with a label": "目的変数のある学習データの行がありません",
     "no training rows ({train} for training, {held} held out)": (
@@ -73,14 +75,16 @@ SENTENCES = {
         "モデルを評価する行がありません。行数を増やしてください"
     ),
     "the training rows of {model} could not be prepared": "{model} の学習データを準備できませんでした",
-    "no model could be trained on {amount} within {limit}": (
-        "{amount} のデータでは {limit} 以内に学習できたモデルがありません"
+    "{count} row": "{count} 行",
+    "{count} rows": "{count} 行",
+    "no model could be trained on {hint} within {limit}": (
+        "{hint}のデータでは {limit} 以内に学習できたモデルがありません"
     ),
-    "AutoGluon could not train on {amount} within {limit} ({error})": (
-        "AutoGluon は {amount} のデータを {limit} 以内に学習できませんでした（{error}）"
+    "AutoGluon could not train on {hint} within {limit} ({error})": (
+        "AutoGluon は {hint}のデータを {limit} 以内に学習できませんでした（{error}）"
     ),
-    "the trained model could not score {amount} of its holdout ({error})": (
-        "学習したモデルで評価用データ {amount} を推論できませんでした（{error}）"
+    "the trained model could not score {hint} of its holdout ({error})": (
+        "学習したモデルで評価用データ {hint} を推論できませんでした（{error}）"
     ),
     "{work} was killed (SIGKILL), most likely because memory ran out": (
         "{work} のプロセスが強制終了されました（SIGKILL）。メモリ不足の可能性が高いです"

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steps import clock, contract, hooks, job, joining, merging, report, summary
+from steps import clock, contract, hooks, job, joining, languages, merging, report, summary
 from steps.job import StepError
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ def main(argv: Sequence[str]) -> None:
         job.write_json(staged / contract.SUMMARY_FILE, found)
         published = report.Published(joined.files, joining.CSV_FILE if run.settings.get("csv") else None)
         local, timed = contract.ML_ROOT_VARIABLE in os.environ, replace(run, timing=watch.to_json())
-        page = report.render(timed, found, published, local)
+        say = languages.language_of(str(run.settings.get("language", "en")))
+        page = report.render(timed, found, published, local, say)
         (staged / contract.REPORT_FILE).write_text(page, encoding="utf-8")
         _publish(staged, contract.output_dir(contract.OUT_PREDICTIONS), found)
     log.info("published %d predictions of %d models: %s", joined.rows, len(run.models), found["status"])

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from steps import (
     contract,
     embedding,
+    japanese_report,
     report_advice,
     report_figures,
     report_graph,
@@ -27,8 +28,8 @@ from steps import (
     report_table,
     summary,
 )
+from steps.language import ENGLISH, Language
 from steps.report_figures import Json
-from steps.wording import Wording
 
 SCRIPTS = ("report.js", "report_figures.js", "report_model.js", "report_graph.js", "report_table.js")
 """Parts of the page's one script, in the order in which they build on each other."""
@@ -44,9 +45,8 @@ class Published:
     csv: str | None
 
 
-def render(run: summary.Run, found: Json, published: Published, local: bool, say: Wording | None = None) -> str:
+def render(run: summary.Run, found: Json, published: Published, local: bool, say: Language = ENGLISH) -> str:
     """Return the report of a run as HTML; `local` says whose commands to show, this machine's or AWS's."""
-    say = say or Wording()
     return _template().render(
         say=say,
         found=found,
@@ -60,7 +60,8 @@ def render(run: summary.Run, found: Json, published: Published, local: bool, say
         lineage=_lineage(run, say),
         sides=_sides(run, say),
         most_files=_FILES,
-        texts=_embedded(dict(say.texts)),
+        headline=summary.headline(run.models, say),
+        texts=_embedded({text: say.texts[text] for text in japanese_report.SCRIPT if text in say.texts}),
         overview=_embedded(report_table.overview(run.models)),
         details=[_embedded(detail) for detail in report_model.details(run.models, say)],
         plotly=_script(plotly.offline.get_plotlyjs()),
@@ -96,7 +97,7 @@ def _tone(run: summary.Run) -> str:
     return "warn" if served and run.mode == contract.FULL else "good"
 
 
-def _lineage(run: summary.Run, say: Wording) -> dict[str, Any]:
+def _lineage(run: summary.Run, say: Language) -> dict[str, Any]:
     return {
         "facts": report_lineage.facts(run, say),
         "versions": report_lineage.versions(run, say),
@@ -107,7 +108,7 @@ def _lineage(run: summary.Run, say: Wording) -> dict[str, Any]:
     }
 
 
-def _sides(run: summary.Run, say: Wording) -> list[dict[str, Any]]:
+def _sides(run: summary.Run, say: Language) -> list[dict[str, Any]]:
     """Return the raw files of training and prediction; a run that trains nothing has no training files."""
     training = [(say("Training files"), run.train_data)] if run.mode == contract.FULL else []
     sides = [*training, (say("Prediction files"), run.predict_data)]

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from steps import contract, summary
-from steps.wording import Wording
+from steps.language import Language
 
 _NAMED = 5
 
 Advice = dict[str, Any]
 
 
-def advice(run: summary.Run, local: bool, say: Wording) -> list[Advice]:
+def advice(run: summary.Run, local: bool, say: Language) -> list[Advice]:
     """Return what to do next: `text`, `note` on the commands and `commands`, this machine's (`local`) or AWS's."""
     down = [m for m in summary.rejected(run.models) if is_trained(m) and not m.waiting and m.failure is None]
     fresh = [m for m in run.models if m.source == contract.FRESH and m.verdict.get("accepted")]
@@ -36,12 +36,12 @@ def is_trained(model: summary.Model) -> bool:
     return bool(model.evaluation.get("status") == contract.TRAINED)
 
 
-def _piece(text: str, commands: Sequence[str], say: Wording) -> Advice:
+def _piece(text: str, commands: Sequence[str], say: Language) -> Advice:
     note = say("Add the --config, --env and --workspace that this run was started with, if any:")
     return {"text": text, "note": note if commands else "", "commands": list(commands)}
 
 
-def _on_failed(run: summary.Run, local: bool, say: Wording) -> list[Advice]:
+def _on_failed(run: summary.Run, local: bool, say: Language) -> list[Advice]:
     """Say why segments failed: mended data need a new run, a job that was ended is run again from its step."""
     failed = [model for model in run.models if model.failure is not None]
     if not failed:
@@ -66,7 +66,7 @@ def _on_failed(run: summary.Run, local: bool, say: Wording) -> list[Advice]:
     return [_piece(text, [start, *again], say)]
 
 
-def _on_skipped(skipped: Sequence[summary.Model], local: bool, say: Wording) -> list[Advice]:
+def _on_skipped(skipped: Sequence[summary.Model], local: bool, say: Language) -> list[Advice]:
     """Say why segments were skipped; a default helps only where Decide looked for one."""
     start = f"python -m pipelines.run{' --local' * local}"
     decided = [model for model in skipped if model.decision is not None]
@@ -82,7 +82,7 @@ def _on_skipped(skipped: Sequence[summary.Model], local: bool, say: Wording) -> 
     return found
 
 
-def _mending(skipped: Sequence[summary.Model], say: Wording) -> str:
+def _mending(skipped: Sequence[summary.Model], say: Language) -> str:
     """Say what there is to do beside a default: where a training failed, a new one may do."""
     reasons = _reasons(skipped, say)
     if any(model.evaluation.get("status") == contract.FAILED for model in skipped):
@@ -94,13 +94,14 @@ def _mending(skipped: Sequence[summary.Model], say: Wording) -> str:
     return say("Skipped: {reasons}. Approve or register a default for each, then start a new run.", reasons=reasons)
 
 
-def _reasons(models: Sequence[summary.Model], say: Wording) -> str:
-    told = ", ".join(f"{m.name} ({m.why or say('no reason was given')})" for m in models[:_NAMED])
+def _reasons(models: Sequence[summary.Model], say: Language) -> str:
+    reasons = [(m.name, say.quote(m.why) or say("no reason was given")) for m in models[:_NAMED]]
+    told = say(", ").join(say("{name} ({reason})", name=name, reason=reason) for name, reason in reasons)
     more = len(models) - _NAMED
     return told if more <= 0 else say("{named} and {count} more", named=told, count=f"{more:,}")
 
 
-def _approvals(models: Sequence[summary.Model], local: bool, say: Wording) -> list[str]:
+def _approvals(models: Sequence[summary.Model], local: bool, say: Language) -> list[str]:
     """Return the commands that give each model a default: one that did not train has nothing to approve."""
     command = f"python -m pipelines.registry{' --local' * local}"
     left = len(models) - _NAMED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from steps.wording import Wording
+from steps.language import Language
 
 ABSENT = "–"
 
@@ -26,7 +26,7 @@ def percent(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.1f}%"
 
 
-def interval(verdict: Json, say: Wording) -> str:
+def interval(verdict: Json, say: Language) -> str:
     """Return both ends of the MAE's interval for people, nothing where it is not known."""
     low, high = verdict.get("mae_low"), verdict.get("mae_high")
     return "" if low is None or high is None else say("{low} to {high}", low=figure(low), high=figure(high))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from steps import clock, contract, summary
-from steps.wording import Wording
+from steps.language import Language
 
 MOST = 12
 """Steps of a layer that the graph names: those that took longest."""
@@ -90,7 +90,7 @@ def critical_path(steps: Sequence[Step]) -> list[Step]:
     return path
 
 
-def graph(run: summary.Run, say: Wording) -> dict[str, Any]:
+def graph(run: summary.Run, say: Language) -> dict[str, Any]:
     """Return what the page shows: columns of nodes, a line for each step, and sentences on the whole."""
     steps = steps_of(run)
     path = critical_path(steps)
@@ -111,7 +111,7 @@ def _origin(run: summary.Run, steps: Iterable[Step]) -> datetime | None:
     return min([*starts, *([since] if since else [])], default=None)
 
 
-def _line(step: Step, path: Sequence[Step], origin: datetime | None, say: Wording) -> dict[str, Any]:
+def _line(step: Step, path: Sequence[Step], origin: datetime | None, say: Language) -> dict[str, Any]:
     placed = step.started is not None and step.seconds is not None and origin is not None and not step.earlier
     begin = max(0.0, (step.started - origin).total_seconds()) if placed and step.started and origin else None
     return {
@@ -128,7 +128,7 @@ def _line(step: Step, path: Sequence[Step], origin: datetime | None, say: Wordin
     }
 
 
-def lasting(seconds: float | None, say: Wording) -> str:
+def lasting(seconds: float | None, say: Language) -> str:
     """Return a duration for people."""
     if seconds is None:
         return say("not timed")
@@ -140,7 +140,7 @@ def lasting(seconds: float | None, say: Wording) -> str:
     return say("{hours} h {minutes} min", hours=f"{minutes // 60:,}", minutes=minutes % 60)
 
 
-def _columns(run: summary.Run, lines: Sequence[Json], say: Wording) -> list[dict[str, Any]]:
+def _columns(run: summary.Run, lines: Sequence[Json], say: Language) -> list[dict[str, Any]]:
     """Return the layers with their nodes, empty ones too; steps that run as functions are there without a time."""
     trains = run.mode == contract.FULL
     decided = any(model.decision is not None for model in run.models)
@@ -162,7 +162,7 @@ def _function(name: str) -> dict[str, Any]:
     return {"name": name, "took": "", "critical": False, "earlier": False, "seconds": None, "models": 0}
 
 
-def _column(lines: Sequence[Json], say: Wording) -> dict[str, Any]:
+def _column(lines: Sequence[Json], say: Language) -> dict[str, Any]:
     """Return a layer: all of its steps, or those on the critical path and the slowest where there are many."""
     ordered = sorted(lines, key=lambda line: (not line["critical"], -(line["seconds"] or 0.0)))
     shown = list(lines) if len(lines) <= MOST else ordered[: MOST - 1]
@@ -170,7 +170,7 @@ def _column(lines: Sequence[Json], say: Wording) -> dict[str, Any]:
     return {"nodes": shown, "more": say("and {count} more, which took less", count=f"{left:,}") if left else ""}
 
 
-def _sentences(run: summary.Run, steps: Sequence[Step], path: Sequence[Step], say: Wording) -> list[str]:
+def _sentences(run: summary.Run, steps: Sequence[Step], path: Sequence[Step], say: Language) -> list[str]:
     inside = sum(step.seconds or 0.0 for step in path)
     since, end = clock.parse(run.started), path[-1].ended if path else None
     found = []

@@ -11,8 +11,8 @@ from importlib import metadata
 from typing import Any
 
 from steps import summary
+from steps.language import Language
 from steps.report_figures import ABSENT, Json
-from steps.wording import Wording
 
 SETTINGS = 400
 """Settings that the page shows."""
@@ -22,7 +22,7 @@ LIBRARIES = ("duckdb", "jinja2", "numpy", "plotly", "pyarrow")
 Pairs = list[tuple[str, str]]
 
 
-def facts(run: summary.Run, say: Wording) -> Pairs:
+def facts(run: summary.Run, say: Language) -> Pairs:
     """Return execution, data versions, policy and parameters."""
     found = [
         (say("Execution"), run.execution),
@@ -35,7 +35,7 @@ def facts(run: summary.Run, say: Wording) -> Pairs:
     return [*found, *((say("Parameter {name}", name=name), value) for name, value in run.parameters.items())]
 
 
-def versions(run: summary.Run, say: Wording) -> Pairs:
+def versions(run: summary.Run, say: Language) -> Pairs:
     """Return interpreters and libraries with their versions, of the trainings and of this step."""
     here = [(name, _version(name)) for name in LIBRARIES]
     return [

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.parquet
 
 from steps import contract, job, report_columns, report_table, shift, speed, summary
+from steps.language import Language
 from steps.report_advice import is_trained
 from steps.report_figures import ABSENT, Json, figure, interval, short
-from steps.wording import Wording
 
 _parquet: Any = pyarrow.parquet  # pyarrow has type information for a part of itself only
 
@@ -28,13 +28,13 @@ _NULL_SHIFT = 0.1
 """A null rate this far from training's is worth a line."""
 
 
-def details(models: Sequence[summary.Model], say: Wording) -> list[dict[str, Any]]:
+def details(models: Sequence[summary.Model], say: Language) -> list[dict[str, Any]]:
     """Return the details of each model."""
     points = min(POINTS, max(50, ALL_POINTS // max(1, len(models))))
     return [detail(model, points, say) for model in models]
 
 
-def detail(model: summary.Model, points: int, say: Wording) -> dict[str, Any]:
+def detail(model: summary.Model, points: int, say: Language) -> dict[str, Any]:
     """Return what the page shows of a model; its holdout by at most so many points."""
     training = model.folder / contract.TRAINING_DIR
     trained = _optional(training / contract.PROFILE_FILE) or {}
@@ -64,10 +64,10 @@ def _optional(path: Path) -> Any:
     return job.read_json(path) if path.is_file() else None
 
 
-def _notes(model: summary.Model, say: Wording) -> list[str]:
-    notes = report_table.against(model)
+def _notes(model: summary.Model, say: Language) -> list[str]:
+    notes = [say.quote(reason) for reason in report_table.against(model)]
     if model.failure is not None:
-        notes.append(say("Failed: {reason}", reason=model.failure))
+        notes.append(say("Failed: {reason}", reason=say.quote(model.failure)))
     if model.waiting:
         notes.append(say("{count} rows to predict have no prediction", count=f"{model.waiting:,}"))
     if model.source == contract.DEFAULT and model.evaluation:
@@ -76,10 +76,10 @@ def _notes(model: summary.Model, say: Wording) -> list[str]:
         )
     given = (model.checked.get("warnings"), model.inference.get("warnings"))
     warnings = [*speed.warnings(model.evaluation), *(warning for found in given for warning in found or ())]
-    return [*notes, *dict.fromkeys(str(warning) for warning in warnings)]
+    return [*notes, *dict.fromkeys(say.quote(str(warning)) for warning in warnings)]
 
 
-def _facts(model: summary.Model, say: Wording) -> list[tuple[str, str]]:
+def _facts(model: summary.Model, say: Language) -> list[tuple[str, str]]:
     metrics = model.evaluation.get("regression_metrics") or {}
     measured = {key: (metrics.get(key) or {}).get("value") if is_trained(model) else None for key in ("rmse", "r2")}
     return [

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from steps import contract, shift, summary
+from steps.language import Language
 from steps.report_figures import Json, figure, interval, percent
-from steps.wording import Wording
 
 METRICS = 3
 """Metrics of the user's own that have a column; more are told in each model's details only."""
@@ -19,7 +19,7 @@ METRICS = 3
 Tile = tuple[str, str, str]
 
 
-def tiles(run: summary.Run, found: Json, say: Wording) -> list[Tile]:
+def tiles(run: summary.Run, found: Json, say: Language) -> list[Tile]:
     """Return the key figures: title, value, what it is."""
     judged = [model for model in run.models if not model.verdict.get("ignored")]
     passed = len(judged) - len(summary.rejected(run.models))
@@ -37,7 +37,7 @@ def tiles(run: summary.Run, found: Json, say: Wording) -> list[Tile]:
     ]
 
 
-def _untrained_tiles(run: summary.Run, say: Wording) -> list[Tile]:
+def _untrained_tiles(run: summary.Run, say: Language) -> list[Tile]:
     """Return the figures of a run that trained nothing."""
     served = sum(model.source == contract.DEFAULT for model in run.models)
     seconds = sum(_seconds(model.inference.get("seconds")) for model in run.models)
@@ -82,22 +82,22 @@ def metric_names(models: Sequence[summary.Model]) -> list[str]:
     return list(names)[:METRICS]
 
 
-def rows(models: Sequence[summary.Model], say: Wording) -> list[dict[str, Any]]:
+def rows(models: Sequence[summary.Model], say: Language) -> list[dict[str, Any]]:
     """Return a line of the table for each model."""
     metrics = metric_names(models)
     return [_row(model, metrics, say) for model in models]
 
 
-def _row(model: summary.Model, metrics: Sequence[str], say: Wording) -> dict[str, Any]:
+def _row(model: summary.Model, metrics: Sequence[str], say: Language) -> dict[str, Any]:
     word, tone = verdict_of(model)
     verdict, reasons, own = model.verdict, against(model), metrics_of(model)
     return {
         "name": model.name,
         "verdict": say(word),
         "tone": tone,
-        "reasons": reasons,
+        "reasons": [say.quote(reason) for reason in reasons],
         "served": model.source if model.failure is None else contract.FAILED,
-        "why": "" if model.why == "; ".join(reasons) else model.why,  # said once, beside the verdict
+        "why": "" if model.why == "; ".join(reasons) else say.quote(model.why),  # said once, beside the verdict
         "version": model.inference.get("version"),
         "interval": interval(verdict, say),
         "numbers": [

@@ -90,7 +90,9 @@ PASSED = (
 )
 
 
-def build(root: Path, samples: Sequence[Sample] = FLIGHTS, csv: bool = False, holdout_rows: int = 300) -> None:
+def build(
+    root: Path, samples: Sequence[Sample] = FLIGHTS, csv: bool = False, holdout_rows: int = 300, language: str = "en"
+) -> None:
     """Write all inputs of PostProcess below `root`, the stand-in for `/opt/ml`."""
     inputs = root / "processing" / "input"
     models = [{"name": s.name, "slug": s.slug, "pooled": False} for s in samples]
@@ -100,6 +102,7 @@ def build(root: Path, samples: Sequence[Sample] = FLIGHTS, csv: bool = False, ho
         "id": "id",
         "csv": csv,
         "timezone": "UTC",
+        "language": language,
         "models": models,
     }
     job.write_json(inputs / contract.IN_SETTINGS / contract.SETTINGS_FILE, settings)

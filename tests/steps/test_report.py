@@ -18,7 +18,7 @@ import pytest
 from postprocess_inputs import ARGUMENTS, EXECUTION, FLIGHTS, PASSED, Sample, build
 
 from steps import contract, postprocess, report, report_advice, report_figures, report_model, summary
-from steps.wording import Wording
+from steps.language import ENGLISH
 
 HOSTILE = "<script>alert(1)</script>"
 PLOTLY = plotly.offline.get_plotlyjs()
@@ -143,7 +143,7 @@ def test_a_segment_skipped_without_decide_is_not_told_to_need_a_default(
     build(tmp_path, [dataclasses.replace(FLIGHTS[2], status=contract.SKIPPED, why="no training rows")])
     shutil.rmtree(tmp_path / "processing" / "input" / contract.IN_DECISION)
     monkeypatch.setenv(contract.ML_ROOT_VARIABLE, str(tmp_path))
-    advice = report_advice.advice(postprocess.read_run(postprocess._parse(ARGUMENTS)), True, Wording())
+    advice = report_advice.advice(postprocess.read_run(postprocess._parse(ARGUMENTS)), True, ENGLISH)
     assert advice[0]["text"].startswith("Skipped: LGA (no training rows). Give each of them what it lacks")
     assert advice[0]["commands"] == ["python -m pipelines.run --local"]
 

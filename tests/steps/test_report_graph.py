@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from steps import contract, report_graph, summary
-from steps.wording import Wording
+from steps.language import ENGLISH
 
-SAY = Wording()
+SAY = ENGLISH
 
 
 def at(second: float, seconds: float) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from steps import shift
-from steps.wording import Wording
+from steps.language import ENGLISH
 
-SAY = Wording()
+SAY = ENGLISH
 
 
 def test_a_model_that_was_not_compared_says_why_and_whether_its_default_was_checked() -> None:
