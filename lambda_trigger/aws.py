@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from lambda_trigger.aws_errors import error_code, translated
 from lambda_trigger.aws_executions import SageMakerExecutions
 from lambda_trigger.aws_registry import SageMakerRegistry
+from lambda_trigger.languages import language_of
 from lambda_trigger.ports import (
     Deployment,
     NotifyError,
@@ -217,7 +218,8 @@ class SnsNotifier:
         if not self.topic:
             raise NotifyError(f"{doing}: {TOPIC_VARIABLE} is not set")
         with translated(NotifyError, doing):
-            self.client.publish(TopicArn=self.topic, Subject=fit_subject(subject), Message=fit_body(body))
+            message = fit_body(body, language_of(context.get("language", "")))
+            self.client.publish(TopicArn=self.topic, Subject=fit_subject(subject), Message=message)
 
 
 def split_uri(uri: str) -> tuple[str, str]:

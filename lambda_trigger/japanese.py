@@ -11,6 +11,7 @@ TEXTS = {
     "{names} and {count} more": "{names} ほか {count} 件",
     "{low} to {high}": "{low}～{high}",
     "{time:%Y-%m-%d %H:%M} {zone}": "{time.year}年{time.month}月{time.day}日 {time:%H:%M}（{zone}）",
+    "... (cut; the report has everything)": "...（省略。すべてはレポートにあります）",
     # what heads a fact
     "execution": "実行 ID",
     "time": "日時",

@@ -20,10 +20,15 @@ from steps.language import ENGLISH, Language
 
 @dataclass(frozen=True)
 class Mail:
-    """Subject and body of a mail."""
+    """Subject and body of a mail, and the code of the body's language."""
 
     subject: str
     body: str
+    language: str = ENGLISH.code
+
+    def context(self, execution: str, kind: str) -> dict[str, str]:
+        """Return what a Notifier wants to know of it."""
+        return {"execution": execution, "kind": kind, "language": self.language}
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def started(run: Run, models: Sequence[str]) -> Mail:
         pipeline=run.pipeline,
         names=list_names(models, 10, language),
     )
-    return Mail(f"{run.pipeline}: run {run.execution} started", _join(first, _facts(run)))
+    return Mail(f"{run.pipeline}: run {run.execution} started", _join(first, _facts(run)), language.code)
 
 
 def trained(run: Run, verdicts: Verdicts, order: Sequence[str], drift: Sequence[str] = ()) -> Mail:
@@ -108,7 +113,7 @@ def trained(run: Run, verdicts: Verdicts, order: Sequence[str], drift: Sequence[
     reasons = [_say_of(language, m.name, language.list_quoted(m.reasons)) for m in models if m.reasons]
     blocks = (_facts(run), _verdict_table(language, models), "\n".join(reasons), _say_drift(language, drift))
     first, subject = (_say_gate(spoken, run.pipeline, models) for spoken in (language, ENGLISH))
-    return Mail(subject, _join(first, *blocks))
+    return Mail(subject, _join(first, *blocks), language.code)
 
 
 def _say_gate(language: Language, pipeline: str, models: Sequence[Verdict]) -> str:
@@ -148,7 +153,8 @@ def finished(run: Run, summary: Summary, places: Places) -> Mail:
     failures = "\n".join(_say_of(language, m.name, _say_failed(language, m)) for m in left_out)
     table = _served_table(language, summary.models)
     first, subject = (first_line(run.pipeline, summary, spoken) for spoken in (language, ENGLISH))
-    return Mail(subject, _join(first, _facts(run), table, failures, _lines(language, facts), "\n".join(steps)))
+    blocks = (_facts(run), table, failures, _lines(language, facts), "\n".join(steps))
+    return Mail(subject, _join(first, *blocks), language.code)
 
 
 def failed(run: Run, ending: Ending) -> Mail:
@@ -167,7 +173,7 @@ def failed(run: Run, ending: Ending) -> Mail:
         f"{language.say('Debug the step with:')}\n  {ending.debug}" if ending.debug else "",
     )
     first, subject = (_say_ending(spoken, run.pipeline, ending) for spoken in (language, ENGLISH))
-    return Mail(subject, _join(first, *blocks))
+    return Mail(subject, _join(first, *blocks), language.code)
 
 
 def _say_ending(language: Language, pipeline: str, ending: Ending) -> str:
@@ -195,7 +201,8 @@ def refused(pipeline: str, marker: str, when: str, problems: Sequence[str], lang
     listed = (f"  - {escape_controls(language.quote(problem))}" for problem in problems)
     wrong = "\n".join([language.say("What is wrong:"), *listed])
     again = language.say("Mend it, then put the marker there again: each new version of it is looked at once.")
-    return Mail(subject, _join(first, _lines(language, {"marker": marker, "time": when}), wrong, again))
+    facts = _lines(language, {"marker": marker, "time": when})
+    return Mail(subject, _join(first, facts, wrong, again), language.code)
 
 
 def _say_refusal(language: Language, pipeline: str, name: str, problems: int) -> str:

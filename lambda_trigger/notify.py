@@ -38,7 +38,7 @@ def handler(event: Mapping[str, Scalar], context: object) -> dict[str, Scalar]:
     ports, kind = ports_for(context), str(event[contract.KEY_KIND])
     try:
         mail = _write_mail(ports, kind, event)
-        ports.notifier.publish(mail.subject, mail.body, {"execution": str(event[contract.KEY_EXECUTION]), "kind": kind})
+        ports.notifier.publish(mail.subject, mail.body, mail.context(str(event[contract.KEY_EXECUTION]), kind))
     except PortError as error:
         log.error("the mail %r could not be sent; the run goes on: %s", kind, error)  # noqa: TRY400 - it says it all
         _count_unsent(ports)

@@ -244,7 +244,7 @@ class Notifier(Protocol):
     """Where messages for people go."""
 
     def publish(self, subject: str, body: str, context: Mapping[str, str]) -> None:
-        """Deliver a message; `context` has `execution` and `kind`. Raises NotifyError."""
+        """Deliver a message; `context` has `execution`, `kind` and `language` (its code). Raises NotifyError."""
 
 
 @dataclass(frozen=True)

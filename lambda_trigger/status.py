@@ -75,7 +75,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, str]:
         log.info("%s is mailed already, or is being mailed", change.claim)
         return {"Sent": "false"}
     mail = _write_mail(ports, change)
-    ports.notifier.publish(mail.subject, mail.body, {"execution": change.id, "kind": change.status.lower()})
+    ports.notifier.publish(mail.subject, mail.body, mail.context(change.id, change.status.lower()))
     claims.finish(ports.objects, mine, {"sent": ports.clock().isoformat()})
     return {"Sent": "true"}
 

@@ -19,7 +19,6 @@ SUBJECT_LIMIT = 99
 """SNS wants a subject of less than 100 ASCII characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 BODY_LIMIT = 256 * 1024
 """Bytes of one SNS message."""
-_CUT = "\n... (cut; the report has everything)\n"
 
 
 def make_logger(name: str) -> logging.Logger:
@@ -115,10 +114,11 @@ def fit_subject(subject: str) -> str:
     return "".join(letters).strip()[:SUBJECT_LIMIT].rstrip() or "(no subject)"
 
 
-def fit_body(body: str) -> str:
+def fit_body(body: str, language: Language = ENGLISH) -> str:
     """Return a body of lines without other control characters, within SNS's limit, cut at its end where it must be."""
     body = escape_controls(body, keep="\n")
     encoded = body.encode()
     if len(encoded) <= BODY_LIMIT:
         return body
-    return encoded[: BODY_LIMIT - len(_CUT.encode())].decode(errors="ignore") + _CUT
+    cut = f"\n{language.say('... (cut; the report has everything)')}\n"
+    return encoded[: BODY_LIMIT - len(cut.encode())].decode(errors="ignore") + cut

@@ -234,7 +234,7 @@ def _refuse(ports: Ports, request: Request, claim: Claim, owner: str, chosen: Se
     when = format_time(ports.clock(), chosen.timezone, chosen.language)
     mail = mails.refused(request.pipeline, request.uri, when, planned.problems, chosen.language)
     log.warning("%s: no run is started: %s", request.uri, "; ".join(planned.problems))
-    ports.notifier.publish(mail.subject, mail.body, {"execution": request.name, "kind": REFUSED})
+    ports.notifier.publish(mail.subject, mail.body, mail.context(request.name, REFUSED))
     claims.finish(ports.objects, own, {"refused": planned.problems[0][:256]})
     return REFUSED
 

@@ -78,7 +78,7 @@ def mail_refusal(workspace: Path, config: Settings, execution: str, marker: str,
     mail = mails.refused(config.pipeline.name, marker, when, problems, language)
     notifier = FolderNotifier(workspace / OUTBOX_DIR, io.StringIO(), workspace / SCRATCH_DIR)
     try:
-        notifier.publish(mail.subject, mail.body, {"execution": execution, "kind": REFUSED})
+        notifier.publish(mail.subject, mail.body, mail.context(execution, REFUSED))
     except NotifyError as error:
         return str(error)
     return ""

@@ -312,3 +312,15 @@ def test_the_mail_of_a_refused_marker_is_japanese(body: str) -> None:
     )
     more = "instances max_runtime true false per model modle per maybe treshold csv train predict predicts odd runtime"
     assert english(text, *known.split(), *more.split(), *KEYS) == []
+
+
+def test_a_mail_that_is_too_long_for_sns_is_cut_in_japanese() -> None:
+    world = LambdaWorld()
+    world.deploy(language="ja")
+    found = mails.refused("flights", "s3://b/go.run", "", ["東" * 200_000], JAPANESE)
+
+    world.context("trigger").ports.notifier.publish(found.subject, found.body, found.context("go", "refused"))
+
+    (mail,) = world.mails
+    assert len(str(mail["Message"]).encode()) <= 256 * 1024
+    assert str(mail["Message"]).endswith("東\n...（省略。すべてはレポートにあります）\n")
