@@ -270,6 +270,12 @@ PAGE = {
         "モデルを開くと、誤差、特徴量の重要度、リーダーボード、ドリフトが表示されます。"
         "MAE は評価用データで測定し、その下は 95% 信頼区間です。"
     ),
+    "MAE is what was recorded when the default was registered, below it its 95% interval.": (
+        "MAE はデフォルトモデルの登録時に記録された値で、その下は 95% 信頼区間です。"
+    ),
+    "A run that scores only: approved defaults serve, nothing was trained.": (
+        "推論のみの実行です。承認済みのデフォルトモデルで推論し、学習は行っていません。"
+    ),
     "1 warning": "警告 1 件",
     "{count} warnings": "警告 {count} 件",
     # charts
