@@ -19,7 +19,7 @@ from markupsafe import Markup
 from steps import (
     contract,
     embedding,
-    japanese_report,
+    japanese_script,
     report_advice,
     report_figures,
     report_graph,
@@ -61,7 +61,7 @@ def render(run: summary.Run, found: Json, published: Published, local: bool, say
         sides=_sides(run, say),
         most_files=_FILES,
         headline=summary.headline(run.models, say),
-        texts=_embedded({text: say.texts[text] for text in japanese_report.SCRIPT if text in say.texts}),
+        texts=_embedded({text: say.texts[text] for text in japanese_script.SCRIPT if text in say.texts}),
         overview=_embedded(report_table.overview(run.models)),
         details=[_embedded(detail) for detail in report_model.details(run.models, say)],
         plotly=_script(plotly.offline.get_plotlyjs()),

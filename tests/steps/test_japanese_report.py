@@ -15,7 +15,7 @@ from japanese_run import KNOWN, SAMPLES
 from postprocess_inputs import ARGUMENTS, build
 from spoken_texts import ROOT, english_words, said_texts
 
-from steps import contract, japanese_report, languages, postprocess, report, shift, summary
+from steps import contract, japanese_report, japanese_script, languages, postprocess, report, shift, summary
 from steps.language import CODES, ENGLISH, placeholders
 from steps.languages import JAPANESE
 
@@ -66,12 +66,12 @@ def test_everything_that_the_page_says_has_a_japanese_text() -> None:
 
 
 def test_everything_that_the_script_says_has_a_japanese_text_and_travels_in_the_page() -> None:
-    assert said_by_the_script() - japanese_report.SCRIPT.keys() == set()
+    assert said_by_the_script() - japanese_script.SCRIPT.keys() == set()
 
 
 def test_no_japanese_text_is_one_that_nothing_says() -> None:
     assert japanese_report.TEXTS.keys() - said_in_the_page() - said_by_the_script() == set()
-    assert japanese_report.SCRIPT.keys() - said_by_the_script() == set()
+    assert japanese_script.SCRIPT.keys() - said_by_the_script() == set()
 
 
 @pytest.mark.parametrize("english", japanese_report.TEXTS)
@@ -80,7 +80,7 @@ def test_a_japanese_text_has_the_placeholders_of_the_english_one(english: str) -
 
 
 def test_the_script_fills_in_plain_placeholders_only() -> None:
-    assert {text for text in japanese_report.SCRIPT.values() if re.search(r"\{[^}]*[^\w}]", text)} == set()
+    assert {text for text in japanese_script.SCRIPT.values() if re.search(r"\{[^}]*[^\w}]", text)} == set()
 
 
 def test_a_language_is_found_by_its_code() -> None:
@@ -135,7 +135,7 @@ def test_the_details_of_a_model_are_japanese_too(tmp_path: Path, monkeypatch: py
 
 
 def test_the_script_gets_its_texts_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert embedded(rendered(tmp_path, monkeypatch), "texts") == japanese_report.SCRIPT
+    assert embedded(rendered(tmp_path, monkeypatch), "texts") == japanese_script.SCRIPT
 
 
 def test_the_settings_say_the_language_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
