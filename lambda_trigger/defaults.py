@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lambda_trigger import evaluation, many
@@ -41,6 +41,9 @@ class Known:
     package: ModelPackage
     columns: Mapping[str, str] | None
     evaluation: Evaluation | None = None
+    raw: Mapping[str, str] | None = None
+    ignored: tuple[str, ...] = ()
+    """Columns of the files, where the user's own code makes others of them, and those that are left out then."""
 
 
 def handle(ports: Ports, chosen: Settings, event: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -141,8 +144,14 @@ def _schema(chosen: Settings, found: Mapping[str, Known]) -> dict[str, Any]:
     """
     pooled = has_pooled(chosen, found)
     trained = {model.slug: model.slug in found or not pooled for model in chosen.models}
-    columns = merge_columns(list(found.values()))
-    return {"columns": columns, "label": "", "id": "", "segment": chosen.drift.segment, "trained": trained}
+    known = list(found.values())
+    columns = merge_columns(known)
+    whole = {"label": "", "id": "", "segment": chosen.drift.segment, "trained": trained}
+    if all(each.raw is None for each in known):
+        return {**whole, "columns": columns}
+    raw = merge_columns([replace(each, columns=each.raw if each.raw is not None else each.columns) for each in known])
+    empty = sorted({name for each in known for name in each.ignored} - {column["name"] for column in columns})
+    return {**whole, "columns": raw, "prepared": {"columns": columns, "empty": empty}}
 
 
 def _read(ports: Ports, chosen: Settings, execution: str, model: Model) -> Known | None:
@@ -150,19 +159,27 @@ def _read(ports: Ports, chosen: Settings, execution: str, model: Model) -> Known
     if package is None:
         return None
     folder = package.artifact_uri.rpartition("/")[0]
-    return Known(model, package, _read_columns(ports.objects, folder), _read_evaluation(ports.objects, folder, package))
+    known = Known(model, package, None, _read_evaluation(ports.objects, folder, package))
+    return _with_columns(known, ports.objects, join_uri(folder, contract.SCHEMA_FILE))
 
 
-def _read_columns(objects: ObjectStore, folder: str) -> dict[str, str] | None:
-    """Return the columns that lie beside an artifact, or None: Infer looks into the artifact itself."""
-    uri = join_uri(folder, contract.SCHEMA_FILE)
+def _with_columns(known: Known, objects: ObjectStore, uri: str) -> Known:
+    """Return a default with the columns that lie beside its artifact, if any: Infer looks into the artifact itself."""
     try:
         found = objects.read_tagged(uri)
-        columns = json.loads(found.text)["columns"] if found else None
-        return None if columns is None else {str(column["name"]): str(column["kind"]) for column in columns}
-    except (ValueError, KeyError, TypeError):
+        if found is None:
+            return known
+        schema = json.loads(found.text)
+        raw = _kinds(schema["raw"]) if "raw" in schema else None
+        ignored = tuple(str(name) for name in schema.get("ignored", ()))
+        return replace(known, columns=_kinds(schema["columns"]), raw=raw, ignored=ignored)
+    except (ValueError, KeyError, TypeError, AttributeError):
         log.warning("%s cannot be read as a schema", uri)
-        return None
+        return known
+
+
+def _kinds(columns: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {str(column["name"]): str(column["kind"]) for column in columns}
 
 
 def _read_evaluation(objects: ObjectStore, folder: str, package: ModelPackage) -> Evaluation | None:

@@ -124,8 +124,10 @@ def store(catalog: Catalog, slug: str, found: Artifact) -> str:
     The columns that the model takes lie beside it, where CheckData finds them without opening it.
     """
     folder = f"{catalog.prefix}/{slug}/{found.sha256}"
-    columns = [{key: column[key] for key in ("name", "kind")} for column in found.metadata["schema"]["columns"]]
-    catalog.ports.objects.write_text(f"{folder}/{contract.SCHEMA_FILE}", contract.to_json({"columns": columns}))
+    schema = found.metadata["schema"]
+    columns = [{key: column[key] for key in ("name", "kind")} for column in schema["columns"]]
+    kept = {"columns": columns, **{key: schema[key] for key in ("raw", "ignored") if "raw" in schema and key in schema}}
+    catalog.ports.objects.write_text(f"{folder}/{contract.SCHEMA_FILE}", contract.to_json(kept))
     target = f"{folder}/{contract.MODEL_FILE}"
     catalog.ports.objects.upload(found.path, target)
     return target

@@ -83,7 +83,10 @@ def prepare(request: Request, scratch: Path, scope: Scope) -> None:
     """Prepare all prediction files into the step's output; raise StepError for anything that forbids it."""
     settings, trained, source = request.settings, request.trained, request.source
     if bool(request.custom) != bool(trained.prepared):
-        raise job.StepError("the training data were prepared with other code (hook prepare): run PrepareTraining again")
+        raise job.StepError(
+            "the training data were prepared with other code (hook prepare): run PrepareTraining again; where approved "
+            "defaults alone score, approve versions that were trained with the code of today"
+        )
     _check_columns(settings, trained, [file for file in source.files if file.blank is None])
     with tables.connect(scratch) as connection:
         data = _load(connection, request, scope)

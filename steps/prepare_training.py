@@ -266,7 +266,8 @@ def _model_schema(data: Data, rule: Rule, profile: Profile) -> ModelSchema:
     settings = data.settings
     columns = tuple(summary.to_column() for summary in profile.columns)
     ignored = (*data.typing.ignored, *(data.prepared.empty if data.prepared else ()))
-    return ModelSchema(rule.name, rule.slug, settings.label, settings.id, settings.segment, columns, ignored)
+    found = ModelSchema(rule.name, rule.slug, settings.label, settings.id, settings.segment, columns, ignored)
+    return replace(found, raw=data.typing.columns) if data.prepared else found
 
 
 def _left_out(data: Data, rows: int) -> dict[str, int]:

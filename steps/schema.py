@@ -97,7 +97,10 @@ class ModelColumn:
 
 @dataclass(frozen=True)
 class ModelSchema:
-    """What one model was trained on; `ignored` columns hold nothing in the training files."""
+    """What one model was trained on; `ignored` columns hold nothing in the training files.
+
+    `raw` are the columns of the files where the `prepare` hook made others of them.
+    """
 
     model: str
     slug: str
@@ -107,6 +110,7 @@ class ModelSchema:
     columns: tuple[ModelColumn, ...]
     ignored: tuple[str, ...]
     format: int = contract.FORMAT
+    raw: tuple[Column, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is written to the model's `schema.json`."""
@@ -119,6 +123,7 @@ class ModelSchema:
             "segment": self.segment,
             "columns": [_column_json(column) for column in self.columns],
             "ignored": list(self.ignored),
+            **({"raw": [asdict(column) for column in self.raw]} if self.raw is not None else {}),
         }
 
     @classmethod
@@ -133,6 +138,7 @@ class ModelSchema:
             columns=tuple(_column(column) for column in found["columns"]),
             ignored=tuple(found["ignored"]),
             format=found["format"],
+            raw=tuple(Column(column["name"], column["kind"]) for column in found["raw"]) if "raw" in found else None,
         )
 
 

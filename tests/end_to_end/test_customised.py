@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from user_project import Project
+from user_project import Run as Done
 
 from pipelines.runs import Run
 from pipelines.surroundings import DEPENDENCIES
@@ -77,6 +78,7 @@ def test_a_feature_and_a_library_are_added_by_hooks_locally_and_in_the_compiled_
     assert (len(predictions), predictions["prediction"].min()) == (60, 150.0)
 
     compiled_holds_the_code(custom, run)
+    defaults_alone_score_what_prepare_makes(custom, done)
     only_what_calls_a_changed_hook_runs_again(custom, run)
 
 
@@ -102,6 +104,15 @@ def compiled_holds_the_code(custom: Project, run: Run) -> None:
         assert all(("import wcwidth" in text) == step["Name"].startswith("Prepare") for text in held)
         assert all(("def metrics" in text) == step["Name"].startswith("Train") for text in held)
         assert all(("def postprocess" in text) == step["Name"].startswith("PostProcess") for text in held)
+
+
+def defaults_alone_score_what_prepare_makes(custom: Project, done: Done) -> None:
+    for name in ("N", "S"):
+        assert custom.registry("approve", name).returncode == 0
+    scored = custom.run("--mode", "predict")
+    assert scored.result is not None, scored.stderr
+    columns = ["id", "prediction", "floor"]
+    pd.testing.assert_frame_equal(scored.predictions()[columns], done.predictions()[columns])
 
 
 def only_what_calls_a_changed_hook_runs_again(custom: Project, run: Run) -> None:

@@ -49,6 +49,19 @@ def test_the_rows_are_typed_by_the_columns_of_all_defaults(desk: Desk) -> None:
     assert schema["trained"] == {"EWR": True, "JFK": True}
 
 
+def test_the_raw_columns_type_the_rows_where_the_users_own_code_makes_others_of_them(desk: Desk) -> None:
+    desk.configure(names=list(NAMES))
+    package = approve(desk, "EWR", None)
+    raw, made = [{"name": "name", "kind": "text"}], [{"name": "width", "kind": "number"}]
+    beside = {"columns": made, "raw": raw, "ignored": ["void"]}
+    desk.write(f"{package.artifact_uri.rpartition('/')[0]}/schema.json", beside)
+
+    _, schema, _ = run(desk)
+
+    assert schema["columns"] == raw
+    assert schema["prepared"] == {"columns": made, "empty": ["void"]}
+
+
 def test_nothing_is_judged_and_the_recorded_figures_stand_in_the_verdicts(desk: Desk) -> None:
     desk.configure(names=list(NAMES))
     package = approve(desk, "EWR", {"x": "number"}, mae="3", baseline_mae="4")
