@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipelines import aws_results, executions_table, fetching, following, results
+from pipelines import aws_results, executions_table, fetching, following, logs, results
 from pipelines.aws import executions, objects
 from pipelines.aws.executions import Deployed, Execution
+from pipelines.board import Known
 from pipelines.desk import Desk, open_pipeline
-from pipelines.errors import DefinitionError, ExecutionError, UnknownExecutionError, nearest
+from pipelines.errors import AwsError, DefinitionError, ExecutionError, UnknownExecutionError, nearest
 from pipelines.executions_table import Line
 from pipelines.local import document
 from pipelines.local.step import Definition
@@ -22,6 +24,8 @@ from steps import contract
 
 RECENT = 100
 """Executions that a list shows, and among which a mistyped ID is looked for."""
+PAST = 3
+"""Executions whose steps tell how long a step takes; each is a call."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def follow(call: Call, arn: str, definition: Definition | None = None) -> int:
     """Show an execution until its end, then what it came to; return the exit code."""
     desk, execution = call.desk, arn.rpartition("/")[2]
     shown = definition or _definition_of(desk, arn)
-    with open_progress(shown, execution) as progress:
+    with open_progress(shown, execution, known_of(desk, arn)) as progress:
         try:
             ended = following.follow(desk, arn, [step.name for step in shown.every_step()], progress)
         except (KeyboardInterrupt, Exception):
@@ -104,6 +108,20 @@ def follow(call: Call, arn: str, definition: Definition | None = None) -> int:
     result = aws_results.collect(desk, ended)
     sys.stdout.write(results.as_json(result) if call.arguments.json else results.as_table(result))
     return result.exit_code
+
+
+def known_of(desk: Desk, arn: str) -> Known:
+    """Return what the last executions that succeeded tell of how long one takes; nothing where they cannot be read."""
+    taken: dict[str, list[float]] = {}
+    if logs.is_quiet():
+        return Known()
+    with contextlib.suppress(AwsError):
+        recent = executions.list_executions(desk.cloud, desk.pipeline, PAST * 3)
+        past = [one for one in recent if one.status == executions.SUCCEEDED and one.arn != arn][:PAST]
+        for step in (step for one in past for step in executions.list_steps(desk.cloud, one.arn)):
+            if step.status == executions.SUCCEEDED and not step.cached and step.ended is not None:
+                taken.setdefault(step.name, []).append(step.ended - step.started)
+    return Known(taken, parallelism=desk.settings.parallelism)
 
 
 def _definition_of(desk: Desk, arn: str) -> Definition:

@@ -7,6 +7,7 @@ imported before a command needs AWS.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from botocore.exceptions import (
 
 from pipelines.errors import AwsError
 
+log = logging.getLogger(__name__)
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound)
 _LOGGED_OUT = (SSOError, TokenRetrievalError, CredentialRetrievalError)
 NO_CREDENTIALS = "NoCredentials"
@@ -76,6 +78,7 @@ def open_cloud(region: str | None, account: str | None) -> Cloud:
             if service not in clients:
                 config = Config(retries={"mode": "adaptive", "max_attempts": 8})
                 clients[service] = make(service, config=config)
+                clients[service].meta.events.register("before-call", _tell)
             return clients[service]
 
         number = str(client("sts").get_caller_identity()["Account"])
@@ -84,6 +87,11 @@ def open_cloud(region: str | None, account: str | None) -> Cloud:
             f"the credentials belong to account {number}, the config says aws.account: {account}; use others"
         )
     return Cloud(session.region_name, number, client)
+
+
+def _tell(model: Any, **_: Any) -> None:
+    """Log a call by its name; parameters may hold what is nobody's business."""
+    log.debug("%s: %s", model.service_model.service_name, model.name)
 
 
 @contextmanager

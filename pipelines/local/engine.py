@@ -7,6 +7,7 @@ its own and reports through a queue. Steps, Lambda code and AWS are unknown here
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import signal
 import threading
@@ -60,6 +61,7 @@ __all__ = [
     "load",
     "load_request",
 ]
+log = logging.getLogger(__name__)
 _PATIENCE = 30.0
 """Seconds that steps have to end after an interruption."""
 
@@ -233,6 +235,8 @@ class _Run:
             else:
                 self._start(steps[name], ())
         for name, cores in self._admission.admit(lambda n: self._experience.memory_mb(steps[n], self._sizes[n])):
+            expected = self._experience.memory_mb(steps[name], self._sizes[name])
+            log.debug("%s: may start on cores %s, expected to take %.0f MB at most", name, cores, expected)
             self._start(steps[name], cores)
 
     def _measure(self, step: Step) -> int:

@@ -5,6 +5,8 @@ It knows nothing of other steps: `engine` hands it a computed job and cores, and
 
 from __future__ import annotations
 
+import logging
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,7 @@ from pipelines.local.request import World
 from pipelines.local.staging import Objects, find_objects, publish, stage_inputs, withdraw
 from pipelines.local.step import RetryPolicy, Step
 
+log = logging.getLogger(__name__)
 LOG_FILE = "log.txt"
 NO_CACHE_FILE = "output/no-cache"
 """A step that leaves this file below /opt/ml has succeeded in a way that must not be repeated from the cache."""
@@ -66,8 +69,10 @@ def run_processing(step: Step, job: Job, site: Site) -> StepRecord:
     uris = {item.name: item.uri for item in job.inputs}
     found = look_up(site.pipeline, step.name, components, uris, workspace) if site.use_cache else Miss()
     if isinstance(found, Entry):
+        log.debug("%s: cache key %s: outputs of execution %s", step.name, components.key[:12], found.execution)
         return use_entry(found, blank)
     why = found.say(step.name, site.world.explain)
+    log.debug("%s: cache key %s: %s", step.name, components.key[:12], why if site.use_cache else "not looked up")
     record, cacheable = _work(step, job, objects, replace(site, why=site.why or ("" if found.is_first else why)))
     if record.status == SUCCEEDED and cacheable:
         made = (record.outputs, record.files)
@@ -141,6 +146,7 @@ def _launch(tasks: Sequence[Task], site: Site) -> list[Exit]:
         return bool(failed) or site.stopped()
 
     def run(task: Task) -> Exit:
+        log.debug("%s: %d core(s), %s, in %s", task.step, task.threads, shlex.join(task.command), task.home)
         try:
             end = site.world.launcher.run(replace(task, stopped=stopped))
         except BaseException:

@@ -287,3 +287,29 @@ def test_a_definition_that_this_version_cannot_read_is_followed_all_the_same(ope
 
     assert code == 0
     assert "Other" in err
+
+
+def test_how_long_it_will_take_is_told_by_the_last_executions_that_succeeded(operator: Operator) -> None:
+    before = operator.start()
+    for name in (contract.PREPARE_TRAINING, "Train-0", contract.POSTPROCESS):
+        operator.aws.add_step(before, name, EndTime=MORNING + timedelta(seconds=600))
+    operator.end(before)
+    arn = operator.start()
+    job = {"ProcessingJob": {"Arn": "arn:aws:sagemaker:us-east-1:123456789012:processing-job/j"}}
+    operator.aws.add_step(arn, contract.PREPARE_TRAINING, "Executing", Metadata=job)
+    operator.while_asleep.append(lambda: operator.end(arn))
+
+    err = operator.cli(*FOLLOW)[2]
+
+    assert " left, by what its steps took before" in err
+
+
+def test_only_warnings_and_the_result_are_shown_where_that_is_wanted(operator: Operator) -> None:
+    arn = operator.start()
+    operator.aws.add_step(arn, "Train-0")
+    operator.end(arn)
+
+    code, out, err = operator.cli(*FOLLOW, "--log-level", "warning")
+
+    assert (code, err) == (0, "")
+    assert "Succeeded in" in out
