@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import terminal
-from pipelines.options import DEFAULT_CONFIG
+from pipelines.options import DEFAULT_CONFIG, add_log_level
 
 if TYPE_CHECKING:
     from pipelines.aws.cloud import Cloud
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=DEFAULT_CONFIG, metavar="F", help="config file (default: %(default)s)"
     )
     line.add_argument("--env", metavar="NAME", help="overlay: the config file's <stem>.<NAME>.yml beside it")
+    add_log_level(line)
     line.add_argument("--plan", action="store_true", help="show what would change, and change nothing")
     line.add_argument("--offline", action="store_true", help="with --plan: look at no account, need no credentials")
     line.add_argument("--verbose", action="store_true", help="show the definition's difference line by line")
@@ -87,6 +88,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
+    from pipelines import logs
+
+    with logs.opened(arguments.log_level):
+        return _run(arguments, outside)
+
+
+def _run(arguments: argparse.Namespace, outside: Outside | None) -> int:
     from pipelines.errors import DeployError, PipelineError
     from pipelines.outside import real_outside
 

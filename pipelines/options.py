@@ -11,14 +11,14 @@ DEFAULT_WORKSPACE = Path(".local")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def add_log_level(line: argparse.ArgumentParser) -> None:
+def add_log_level(line: argparse.ArgumentParser, default: object = "info") -> None:
     """Add --log-level to a command line."""
     line.add_argument(
         "--log-level",
         choices=LOG_LEVELS,
-        default="info",
+        default=default,
         metavar="LEVEL",
-        help="what is said on stderr: debug (also the logs of steps), info (default), warning or error",
+        help="what is said on stderr: debug (also decisions, calls, logs of steps), info (default), warning or error",
     )
 
 

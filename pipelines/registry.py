@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_trigger.ports import PortError
 from lambda_trigger.text import format_number, format_table, format_time
-from pipelines import terminal
+from pipelines import logs, terminal
 from pipelines.errors import PipelineError, RegistryError
-from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE, say_options
+from pipelines.options import DEFAULT_CONFIG, DEFAULT_WORKSPACE, add_log_level, say_options
 from steps import contract
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ def main(argv: Sequence[str] | None = None, outside: Outside | None = None) -> i
     1 is for models that could not be refreshed, or wait. `outside` is AWS as tests have it.
     """
     arguments = parser().parse_args(argv)
+    with logs.opened(arguments.log_level):
+        return _carry_out(arguments, outside)
+
+
+def _carry_out(arguments: argparse.Namespace, outside: Outside | None) -> int:
     try:
         _check(arguments)
         catalog, refit = _open_local(arguments) if arguments.local else _open_aws(arguments, outside)
@@ -244,6 +249,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     def default(value: Any) -> Any:
         return argparse.SUPPRESS if suppress else value
 
+    add_log_level(parser, default("info"))
     parser.add_argument("--local", action="store_true", default=default(False), help="use a workspace on this machine")
     parser.add_argument(
         "--config",
