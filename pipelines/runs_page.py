@@ -63,9 +63,6 @@ def refresh(workspace: Workspace, own: Json | None = None, amount: Amount = Amou
     Raises:
         OSError: they cannot be written.
     """
-    page, path = _page(), workspace.root / PAGE_FILE
-    if not path.is_file() or path.read_text(encoding="utf-8") != page:
-        write_atomically(path, page, workspace.scratch)
     known = _known(workspace.root / INDEX_FILE)
     origins = sorted(local_executions.read_origins(workspace.root), key=lambda origin: origin.started, reverse=True)
     lines, new = [], 0
@@ -77,6 +74,9 @@ def refresh(workspace: Workspace, own: Json | None = None, amount: Amount = Amou
             lines.append(line)
     content = {"format": _FORMAT, "total": len(origins), "runs": lines}
     _write(workspace.root / INDEX_FILE, "index", content, workspace.scratch)
+    page, path = _page(), workspace.root / PAGE_FILE  # last: whoever can open it finds what it reads
+    if not path.is_file() or path.read_text(encoding="utf-8") != page:
+        write_atomically(path, page, workspace.scratch)
 
 
 def _known(path: Path) -> dict[str, Json]:
