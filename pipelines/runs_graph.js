@@ -82,7 +82,7 @@ const runGraph = (() => {
     }
     if (state === "Cached") return [state, "✓ cached"];
     if (isDone(state)) return [state, early(places[0]) ? "✓ earlier" : `✓ ${time}`];
-    return [state, [state === "Failed" ? "✗ failed" : state.toLowerCase(), time].filter(Boolean).join(" ")];
+    return [state, [state === "Failed" ? "✗ failed" : state === "Executing" ? "▶" : state.toLowerCase(), time].filter(Boolean).join(" ")];
   };
 
   const line = (from, to, isCritical) => {
