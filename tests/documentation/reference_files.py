@@ -46,14 +46,15 @@ FILES = {
         "`train`, `predict`",
         "what was read: files with their rows, rows that went, warnings",
         "version raw files rows rest_rows skipped_rows warnings columns ignored dropped_null_label "
-        "extra_columns id_type",
+        "extra_columns id_type timing",
     ),
     "EVALUATION_FILE": Told(
         f"{SLOTS} `evaluation`; beside predictions and registered artifacts",
         "how a model measured up on the rows held out, in SageMaker's model-quality form (a hook `metrics` adds "
         "`custom_metrics`)",
         "status reason transient model slug regression_metrics mae_interval baseline holdout_rows train_rows "
-        "best_model fit_seconds predict_rows_per_second speed artifact autogluon_version python_version format",
+        "best_model fit_seconds predict_rows_per_second speed artifact autogluon_version python_version format "
+        "timing",
     ),
     "LEADERBOARD_FILE": Told(
         f"{SLOTS} `evaluation`",
@@ -81,7 +82,7 @@ FILES = {
         f"{SLOTS} `predictions` of `Infer-<model>`",
         "what was scored, by which artifact, how fast",
         "status reason model slug source package version artifact_sha256 autogluon_version rows rows_waiting seconds "
-        "rows_per_second prediction null_rates unseen_categories warnings",
+        "rows_per_second prediction null_rates unseen_categories warnings timing",
     ),
     "CONTRACT_FILE": Told(
         "`executions/<ID>/check/`, by `CheckData`",
@@ -104,8 +105,8 @@ FILES = {
     ),
     "SUMMARY_FILE": Told(
         "`predictions` of `PostProcess`",
-        "the whole execution for programs",
-        "execution pipeline status headline gate policy parameters data models rows predict_rows",
+        "the whole execution for programs (`mode` full or predict)",
+        "execution pipeline mode status headline gate policy parameters data models rows predict_rows",
         "slug status accepted reasons reason why failure mae mae_low mae_high baseline_mae improvement threshold "
         "holdout_rows train_rows served_by model_version autogluon_version rows rows_waiting drift warnings",
     ),
