@@ -43,7 +43,7 @@ setup(
     version="0.1.0",
     description="One AutoGluon regression model per segment, trained, gated and served by a SageMaker pipeline",
     python_requires=">=3.11,<3.14",
-    packages=["pipelines", "pipelines.aws", "pipelines.local", "steps", "lambda_trigger"],
+    packages=["pipelines", "pipelines.aws", "pipelines.local", "pipelines.watch", "steps", "lambda_trigger"],
     package_data={"pipelines": ["*.yml", "*.html", "*.css", "*.js"], "steps": ["*.html", "*.css", "*.js"]},
     install_requires=OPERATOR,
     extras_require={"local": LOCAL, "demo": DEMO, "dev": [*LOCAL, *DEMO, *DEV]},

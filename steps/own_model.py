@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import os
-import pickle
+import pickle  # nosec B403
 import shutil
 import time
 from collections.abc import Mapping
@@ -176,8 +176,8 @@ def save(own: Hooks, model: Any, folder: Path) -> Any:
 
 
 def _open(own: Hooks, folder: Path) -> Any:
-    try:
-        return pickle.loads((folder / FILE).read_bytes())  # noqa: S301 - its sha256 is proven, or this step wrote it
+    try:  # the file's sha256 is proven, or this step has just written it: nothing else is ever unpickled
+        return pickle.loads((folder / FILE).read_bytes())  # noqa: S301 # nosec B301
     except (MemoryError, OSError):
         raise
     except Exception as error:
