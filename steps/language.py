@@ -21,6 +21,8 @@ CODES = ("en", "ja")
 """What the key `language` of the config may be."""
 NESTED = frozenset({"reason", "hint", "names"})
 """Placeholders whose value is a text of ours again; the first two may be several sentences, or nothing."""
+FIGURES = frozenset({"mae", "ratio", "baseline"})
+"""Placeholders whose value is one figure, without blanks: a made-up text would try all places for several."""
 COUNTS = frozenset({"count", "rows"})
 """Placeholders whose value is a whole number."""
 QUOTED = frozenset({"column", "nearest"})
@@ -124,6 +126,8 @@ def _form(text: str) -> str:
 def _inside(name: str) -> str:
     if name in COUNTS:
         return r"[\d,]+"
+    if name in FIGURES:
+        return "[^ ;]+"
     if name in QUOTED:
         return "'[^']*'|\"[^\"]*\""
     return ".*?" if name in NESTED - {"names"} else f"(?:(?!{BETWEEN}).)+?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import time
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ import pytest
 
 from steps import japanese
 from steps.language import CODES, ENGLISH, Language, placeholders
+from steps.languages import JAPANESE
 
 GERMAN = Language(
     "de",
@@ -69,6 +71,17 @@ def test_a_text_that_somebody_made_up_takes_no_time(odd: str) -> None:
     GERMAN.quote(odd)
 
     assert time.process_time() - began < 1
+
+
+def test_no_text_made_of_the_words_of_a_sentence_takes_long_to_look_up() -> None:
+    slow = {}
+    for english in JAPANESE.sentences:
+        words = " ".join(literal for literal, *_ in string.Formatter().parse(english)) + " "
+        began = time.process_time()
+        JAPANESE.quote((words * 2_000)[:1_900] + "; a" * 9)
+        slow[english] = time.process_time() - began
+
+    assert {english: seconds for english, seconds in slow.items() if seconds >= 1} == {}
 
 
 def test_lines_of_a_text_are_found_one_by_one_and_keep_their_blanks() -> None:

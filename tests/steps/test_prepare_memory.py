@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
 from prepare_stage import Stage, by_region
+
+from steps import contract
 
 LIMIT = 80 << 20
 ROWS = 300_000
@@ -29,7 +33,11 @@ def write_wide_rows(path):
 
 
 def contents(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return every file's bytes; of data.json, which tells when it was made, all but that."""
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    data = json.loads(found[contract.DATA_FILE])
+    assert data.pop("timing")
+    return {**found, contract.DATA_FILE: data}
 
 
 @pytest.mark.slow
