@@ -203,25 +203,26 @@ def _contents(cloud: Cloud, release: Release, outputs: PipelineStack, compiled: 
     keys = tuple(bundle_files(compiled))
     return Contents(
         missing=objects.missing_keys(cloud, outputs.ArtifactBucketName, keys) if made else keys,
-        pipeline=definitions.read_pipeline(cloud, release.name),
-        scoring=_read_scoring(cloud, release),
+        pipeline=_read_own(cloud, release, contract.FULL),
+        scoring=_read_own(cloud, release, contract.PREDICT_MODE),
         groups=definitions.list_groups(cloud, release.name),
         addresses=subscriptions.list_addresses(cloud, outputs.TopicArn) if made else (),
     )
 
 
-def _read_scoring(cloud: Cloud, release: Release) -> definitions.DeployedPipeline | None:
-    """Return the pipeline that scores only, as it is.
+def _read_own(cloud: Cloud, release: Release, mode: str) -> definitions.DeployedPipeline | None:
+    """Return the pipeline of a mode, as it is; one without the tag is taken for this deployment's.
 
     Raises:
         AwsError: the one of this name is another deployment's.
     """
-    name = contract.pipeline_name(release.name, contract.PREDICT_MODE)
+    name = contract.pipeline_name(release.name, mode)
     found = definitions.read_pipeline(cloud, name)
     owner = found.tags.get("pipeline", release.name) if found else release.name
     if owner != release.name:
+        use = "" if mode == contract.FULL else " for scoring only"
         raise AwsError(
-            f"pipeline {name} is there and belongs to {owner!r}; {release.name} needs the name for scoring only: set "
+            f"pipeline {name} is there and belongs to {owner!r}; {release.name} needs the name{use}: set "
             "another pipeline.name for one of them"
         )
     return found

@@ -80,7 +80,7 @@ def plan_teardown(cloud: Cloud, release: Release, data: bool) -> Teardown:
     purged = [(bucket, "") for bucket in full if not objects.is_empty(cloud, bucket)]
     whole, scoring = (contract.pipeline_name(release.name, mode) for mode in contract.MODES)
     return Teardown(
-        pipeline=whole if definitions.read_pipeline(cloud, whole) else None,
+        pipeline=whole if _is_ours(definitions.read_pipeline(cloud, whole), release) else None,
         scoring=scoring if _is_ours(definitions.read_pipeline(cloud, scoring), release) else None,
         prefixes=(*_deployed_prefixes(cloud, release, outputs.ArtifactBucketName, full), *purged),
         repositories=(),

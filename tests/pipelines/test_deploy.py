@@ -612,12 +612,26 @@ def test_a_pipeline_that_scores_only_and_has_gone_is_made_again(operator: Operat
     assert SCORING in operator.aws.pipelines
 
 
-def test_a_pipeline_of_that_name_that_is_another_deployments_is_never_touched(operator: Operator, capsys) -> None:
-    arn = operator.aws.pipelines[SCORING]["PipelineArn"]
-    operator.aws.sagemaker_tags[arn] = {"pipeline": SCORING}
+@pytest.mark.parametrize(("name", "owner"), [(SCORING, SCORING), ("flights", "fli")])
+def test_a_pipeline_that_is_another_deployments_is_never_touched(
+    operator: Operator, capsys, name: str, owner: str
+) -> None:
+    """A config called like another one's scoring pipeline finds that one under its own name."""
+    operator.aws.sagemaker_tags[operator.aws.pipelines[name]["PipelineArn"]] = {"pipeline": owner}
+    operator.configure("\nparallelism: 3\n")
     operator.answer = "yes"
 
     assert operator.deploy() == 2
-    assert f"pipeline {SCORING} is there and belongs to '{SCORING}'" in capsys.readouterr().err
+    assert f"pipeline {name} is there and belongs to '{owner}'" in capsys.readouterr().err
+    assert operator.aws.pipelines[name]["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 8}
     assert operator.deploy("--destroy") == 0
-    assert list(operator.aws.pipelines) == [SCORING]
+    assert list(operator.aws.pipelines) == [name]
+
+
+@pytest.mark.parametrize("name", ["flights", SCORING])
+def test_a_pipeline_without_tags_is_its_owners_still(operator: Operator, name: str) -> None:
+    operator.aws.sagemaker_tags[operator.aws.pipelines[name]["PipelineArn"]] = {}
+    operator.configure("\nparallelism: 3\n")
+
+    assert operator.deploy() == 0
+    assert operator.aws.pipelines[name]["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 3}
