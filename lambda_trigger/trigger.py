@@ -156,13 +156,14 @@ def plan(request: Request, found: Found) -> Plan:
 def _open(ports: Ports, marker: Marker) -> Request:
     """Read a marker under the first form of its key that there is.
 
-    A literal key whose marker has gone again, but was handled, is not taken for the encoded form of another's.
+    A marker that has gone again, but was handled, is what it was then: neither one without content nor, where its key
+    is the encoded form of another's, that one. Which mode it asked for nothing tells but its claim.
     """
     for key in marker.keys:
         content = ports.objects.read_start(marker.uri(key), overrides.BODY_LIMIT + 1, marker.version)
         if content is not None:
             return _request(ports, marker, key, content)
-        gone = [_in_mode(ports, marker, key, None, mode) for mode in contract.MODES] if len(marker.keys) > 1 else []
+        gone = [_in_mode(ports, marker, key, None, mode) for mode in contract.MODES]
         handled = next((request for request in gone if ports.objects.exists(_claim_uri(ports, request))), None)
         if handled:
             return handled

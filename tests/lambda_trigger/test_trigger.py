@@ -240,6 +240,22 @@ def test_a_late_event_of_a_marker_that_has_gone_starts_no_other_folders_marker()
     assert len(world.aws.executions) == 1
 
 
+@pytest.mark.parametrize("body", [b"", b"mode: predict"])
+def test_a_late_event_of_a_marker_that_has_gone_after_its_start_is_nobodys_mail(body: bytes) -> None:
+    """In a bucket that keeps no versions nothing but the claim tells which mode the marker asked for."""
+    world = LambdaWorld()
+    world.deploy()
+    world.put_data("day/")
+    world.aws.objects[RAW, "day/go.run"] = body
+    event = world.event("day/go.run")
+    assert run(world, event) == ["started"]
+    del world.aws.objects[RAW, "day/go.run"]
+
+    assert run(world, event) == ["done"]
+    assert len(world.aws.executions) == 1
+    assert world.aws.messages == []
+
+
 def test_folders_with_equal_training_files_run_side_by_side(world: LambdaWorld) -> None:
     """The version says what the files hold: the later start's manifest serves both."""
     world.put_data("tue/", predict=b"a\n2\n")
