@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ _TIMES = 5
 _QUICK = 2_000_000
 """Bytes of logs that are read for these times: about 30 ms."""
 _RECENT = 10
-"""Executions whose records tell how long a step takes: a step that the newest took from the cache ran in another."""
+"""Executions of a mode whose records tell how long a step takes: one from the newest's cache ran in another."""
 
 
 def open_workspace(root: Path) -> Workspace:
@@ -153,31 +154,43 @@ class Recollection:
 def recollect(root: Path, pipeline: str) -> Recollection:
     """Return what the newest executions of a pipeline in the workspace tell; large logs are read no more than needed.
 
-    What each step took last is in the newest executions back to one that ran whatever there is; for the times before
-    that as many more are read as are quick to read.
+    What each step took last is in the newest executions of each mode back to one that ran whatever the mode has; for
+    the times before that as many more are read as are quick to read.
     """
-    origins = sorted((o for o in read_origins(root) if o.pipeline == pipeline), key=lambda origin: origin.started)
     taken: dict[str, Taken] = {}
     seconds: dict[str, list[float]] = {}
     outcomes: dict[str, bool] = {}
-    size, is_whole = 0, False
-    for origin in reversed(origins[-_RECENT:]):
+    size, whole = 0, set[str]()
+    for origin in _recent(root, pipeline):
         log = root / FOLDER / origin.execution / history.EVENTS_FILE
         size += log.stat().st_size if log.is_file() else 0
-        if is_whole and size > _QUICK:
-            break
+        if origin.mode in whole and size > _QUICK:
+            continue
         try:
             past = history.read_past(log.parent)
         except (ExecutionError, OSError):
             continue  # damaged; its own commands say so
         records = past.records.values() if past else ()
         ran = {r.name: Taken(r.seconds, r.peak_memory_mb) for r in records if _ran(r)}
-        taken = taken if is_whole else ran | taken
+        taken = taken if origin.mode in whole else ran | taken
         for name, found in ran.items():
             seconds.setdefault(name, []).append(found.seconds)
         outcomes = {r.name: r.results["Outcome"] is True for r in records if "Outcome" in r.results} | outcomes
-        is_whole = is_whole or bool(past and past.status == SUCCEEDED and not any(r.cached for r in records))
+        if past and past.status == SUCCEEDED and not any(r.cached for r in records):
+            whole.add(origin.mode)
     return Recollection(taken, {name: found[:_TIMES] for name, found in seconds.items()}, outcomes)
+
+
+def _recent(root: Path, pipeline: str) -> list[Origin]:
+    """Return the newest executions of each mode of a pipeline, of both together the newest first."""
+    origins = sorted((o for o in read_origins(root) if o.pipeline == pipeline), key=lambda o: o.started, reverse=True)
+    seen = Counter[str]()
+    found = []
+    for origin in origins:
+        seen[origin.mode] += 1
+        if seen[origin.mode] <= _RECENT:
+            found.append(origin)
+    return found
 
 
 def foresee(workspace: Workspace, request: Request) -> tuple[Request, Known]:

@@ -196,6 +196,24 @@ def test_what_a_step_took_is_looked_for_until_an_execution_in_which_every_step_r
     }
 
 
+def test_what_trainings_took_is_known_however_often_the_pipeline_has_scored_only_since(shelf: Shelf) -> None:
+    train = StepRecord("Train-a", "Processing", "Succeeded", seconds=30.0, peak_memory_mb=500.0)
+    infer = replace(train, name="Infer-a", seconds=5.0)
+    for day in range(1, 15):
+        scores = day > 2
+        facts = {"started": f"2026-01-{day:02}T00:00:00+00:00", "mode": "predict" if scores else "full"}
+        history = History(shelf.add(f"e{day}", status="Started", **facts))
+        for step in [replace(infer, seconds=float(day))] if scores else [train, infer]:
+            history.add_step(StepEvent(step.name, step.type, step.status, 103.0), step)
+        history.add_execution("Succeeded", 104.0)
+        history.close()
+
+    found = recollect(shelf.root, origin().pipeline)
+
+    assert found.taken == {"Train-a": Taken(30.0, 500.0), "Infer-a": Taken(14.0, 500.0)}
+    assert found.seconds == {"Train-a": [30.0, 30.0], "Infer-a": [14.0, 13.0, 12.0, 11.0, 10.0]}
+
+
 def failed_with_logs(shelf: Shelf, steps: int) -> None:
     folder = shelf.add("e1", started="2026-01-01T00:00:00+00:00", status="Started")
     history = History(folder)
