@@ -15,6 +15,8 @@ from pipelines.errors import nearest
 from steps import contract
 
 Scalar = str | int | float | bool
+_MARKER_KEYS = ("files", "mode")
+"""What the body of a `.run` marker says besides values of parameters."""
 
 
 def _check_text(value: Any) -> Any:
@@ -83,6 +85,11 @@ def _check_parameter_names(value: dict[str, Scalar]) -> dict[str, Scalar]:
             found.append(f"parameter {name!r}: expected a letter, then letters, digits and _, at most 64")
         if name in contract.RESERVED_PARAMETERS:
             found.append(f"parameter {name!r} is one of the pipeline's own; choose another name")
+        if name in _MARKER_KEYS:
+            found.append(
+                f"parameter {name!r} could not be set in a .run marker, which means its own key by it; "
+                "choose another name"
+            )
         if contract.escape_controls(str(default)) != str(default):
             found.append(f"parameter {name!r}: holds a line break or another control character; leave it out")
         if len(str(default)) > 256:

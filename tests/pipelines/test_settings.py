@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lambda_trigger.overrides import FILES, MODE
 from pipelines import document_problems, models, slices
 from pipelines.errors import SettingsError
 from pipelines.settings import Segments, Settings, load, validate
@@ -135,6 +136,11 @@ def test_data_and_models_have_no_default() -> None:
         ({"parameters": {"Season": "win\nter"}}, "parameter 'Season': holds a line break or another control"),
         ({"parameters": {"Mae Threshold": 1}}, "parameter 'Mae Threshold': expected a letter"),
         ({"parameters": {"MaeThreshold": 1}}, "parameter 'MaeThreshold' is one of the pipeline's own"),
+        (
+            {"parameters": {MODE: "x"}},
+            "parameter 'mode' could not be set in a .run marker, which means its own key by it",
+        ),
+        ({"parameters": {FILES: "x"}}, "parameter 'files' could not be set in a .run marker, which means its own key"),
     ],
 )
 def test_a_value_of_the_wrong_type_or_form_is_reported_in_plain_words(changes: dict[str, Any], problem: str) -> None:
