@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines import approved, limits, models, shards
 from pipelines import compile as compiling
 from pipelines.bundles import Bundle
-from pipelines.errors import DefinitionError, SettingsError
+from pipelines.errors import DefinitionError, PipelineError, SettingsError
 from pipelines.local import document
 from pipelines.local.step import Definition
 from pipelines.options import say_options
@@ -22,7 +22,13 @@ log = logging.getLogger(__name__)
 
 
 def choose_definition(
-    config: Settings, path: Path, folder: Path, file: Path | None, recall: Recall, mode: str = contract.FULL
+    config: Settings,
+    path: Path,
+    folder: Path,
+    file: Path | None,
+    recall: Recall,
+    mode: str = contract.FULL,
+    environment: str | None = None,
 ) -> tuple[Definition, tuple[Bundle, ...]]:
     """Return the definition to execute, compiled or from a file, and the bundles it may refer to.
 
@@ -33,12 +39,13 @@ def choose_definition(
         file: a definition that was compiled before.
         recall: what the workspace knows already.
         mode: which of the pipelines; the models of one that scores only are those of the workspace's registry.
+        environment: whose overlay is in the configuration, for the commands that a refusal advises.
 
     Raises:
         PipelineError: it cannot be compiled or read, or does not fit this config and code.
     """
     given = None if file is None else _read_definition(file)
-    chosen = choose_models(config, path, folder, recall, mode)
+    chosen = choose_models(config, path, folder, recall, mode, environment)
     if file is None or given is None:
         compiled = recall.compile_pipeline(config, chosen, mode=mode)
         for warning in compiled.warnings:
@@ -55,12 +62,12 @@ def choose_definition(
 
 
 def choose_models(
-    config: Settings, path: Path, folder: Path, recall: Recall, mode: str
+    config: Settings, path: Path, folder: Path, recall: Recall, mode: str, environment: str | None
 ) -> tuple[models.ModelSpec, ...]:
     """Return the models of an execution of a mode on these data."""
     if mode == contract.FULL:
         return compiling.choose(config, path, str(folder), frozen=False, count=recall.count_segments)
-    hint = say_options(path, None, recall.workspace.root)
+    hint = say_options(path, environment, recall.workspace.root)
     registered = approved.read_registered(config, recall.workspace)
     return approved.choose_models(config, recall.count_segments(config, folder), registered, hint)
 
@@ -94,8 +101,12 @@ def _check_bundles(definition: Definition, bundles: tuple[Bundle, ...], file: Pa
 def _all_forms(
     config: Settings, path: Path, folder: Path, chosen: tuple[models.ModelSpec, ...], recall: Recall
 ) -> list[tuple[models.ModelSpec, ...]]:
-    """Return the models of every form in which this config compiles: with these data, frozen, and as locked."""
-    forms = [chosen, compiling.choose(config, path, str(folder), frozen=True, count=recall.count_segments)]
-    with contextlib.suppress(SettingsError):
-        forms.append(compiling.choose(config, path, None, frozen=True))
+    """Return the models of every form in which this config compiles: with these data, frozen, and as locked.
+
+    Rows to predict alone, of which those that score only are chosen, need not have a form that trains.
+    """
+    forms = [chosen]
+    for raw in (str(folder), None):
+        with contextlib.suppress(PipelineError):
+            forms.append(compiling.choose(config, path, raw, frozen=True, count=recall.count_segments))
     return forms

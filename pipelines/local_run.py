@@ -98,7 +98,7 @@ def start_execution(
     raw = _read_raw(config, folder, workspace, arguments.mode)
     recall = Recall(workspace, raw.versions, uses=not arguments.no_cache, roles=raw.roles)
     definition, bundles = executable.choose_definition(
-        config, arguments.config, folder, arguments.definition, recall, arguments.mode
+        config, arguments.config, folder, arguments.definition, recall, arguments.mode, arguments.env
     )
     own = {**parameters.read_own(arguments.overrides), **(choose(definition, config) if choose else {})}
     given = {**own, contract.RAW_DATA_URI: raw.uri, **raw.versions}
@@ -137,7 +137,7 @@ def rerun(arguments: argparse.Namespace, asked: Asked) -> int:
         )
     recall = Recall(workspace, raw.versions, uses=not arguments.no_cache, roles=raw.roles)
     definition, bundles = executable.choose_definition(
-        config, Path(source.config), Path(source.raw), None, recall, source.mode
+        config, Path(source.config), Path(source.raw), None, recall, source.mode, source.environment
     )
     found = _again(arguments, definition, source, config)
     objects = _store(workspace, config, bundles, raw.manifests)
@@ -159,7 +159,7 @@ def run_from(arguments: argparse.Namespace, asked: Asked) -> int:
     config = settings.load(Path(source.config), source.environment)
     recall = Recall(workspace, roles=roles_of(source.mode))
     definition, bundles = executable.choose_definition(
-        config, Path(source.config), Path(source.raw), None, recall, source.mode
+        config, Path(source.config), Path(source.raw), None, recall, source.mode, source.environment
     )
     selected = selection.downstream(definition, arguments.from_step)
     found = _again(arguments, definition, source, config)
@@ -218,7 +218,7 @@ def show_plan(arguments: argparse.Namespace) -> int:
     raw = _read_raw(config, folder, workspace, arguments.mode)
     recall = Recall(workspace, raw.versions, roles=raw.roles)
     census = recall.count_segments(config, folder)
-    chosen = executable.choose_models(config, arguments.config, folder, recall, arguments.mode)
+    chosen = executable.choose_models(config, arguments.config, folder, recall, arguments.mode, arguments.env)
     compiled = recall.compile_pipeline(config, chosen, mode=arguments.mode)
     definition = document.parse(compiled.text)
     given = {**parameters.read_own(arguments.overrides), contract.RAW_DATA_URI: raw.uri, **raw.versions}
