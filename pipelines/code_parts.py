@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ _DEFINITIONS = (
     *(ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign),
 )
 """Statements that do nothing but give a name, as far as the syntax tells."""
+_LINE_END = re.compile(r"\r\n?|\n")
+"""What ends a line for `ast`; `str.splitlines` knows more of them, such as a form feed."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,10 @@ def _assigned(targets: Sequence[ast.expr]) -> Iterator[str]:
 
 def names_used(tree: ast.AST) -> set[str]:
     """Return the names that are read anywhere below a node."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)}
+    nodes = list(ast.walk(tree))
+    changed = {id(node.target) for node in nodes if isinstance(node, ast.AugAssign)}  # `+=` reads it too
+    names = (node for node in nodes if isinstance(node, ast.Name))
+    return {node.id for node in names if id(node) in changed or not isinstance(node.ctx, ast.Store)}
 
 
 def imported(source: str) -> tuple[str, ...]:
@@ -102,16 +108,17 @@ def keep(source: str, wanted: Sequence[str], all_of: Sequence[str]) -> str:
     """Return a source without those functions of `all_of` that are not wanted, and without what only they use.
 
     Whatever else may do something when it is imported stays. Lines after the last statement go, others keep their
-    numbers.
+    numbers. The whole source is returned where nothing can be cut out of it.
     """
     tree = ast.parse(source)
     dropped = _dropped(tree.body, {name for name in all_of if name not in wanted})
-    lines = source.splitlines()
+    lines = _LINE_END.split(source)
     taken = {line for node in tree.body if node not in dropped for line in _span(node)}
     for node in dropped:
         if taken.isdisjoint(_span(node)):  # two statements may share a line
-            _blank(lines, _span(node))
-    return "\n".join(lines).rstrip() + "\n"
+            _blank(lines, _span(node), taken)
+    part = "\n".join(lines).rstrip() + "\n"
+    return part if _is_python(part) else source
 
 
 def _dropped(body: Sequence[ast.stmt], unwanted: set[str]) -> list[ast.stmt]:
@@ -133,10 +140,18 @@ def _span(node: ast.stmt) -> range:
     return range(min([node.lineno, *(each.lineno for each in decorators)]), (node.end_lineno or node.lineno) + 1)
 
 
-def _blank(lines: list[str], span: range) -> None:
-    """Blank the lines of a statement and the comment right above it."""
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _blank(lines: list[str], span: range, taken: set[int]) -> None:
+    """Blank the lines of a statement and the comment right above it, which is none inside a text that stays."""
     first = span.start
-    while first > 1 and lines[first - 2].startswith("#"):
+    while first > 1 and first - 1 not in taken and lines[first - 2].startswith("#"):
         first -= 1
     for line in range(first, span.stop):
         lines[line - 1] = ""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from pipelines import code_parts
 
@@ -42,6 +45,15 @@ def _mix(x):
     return helpers.f(_paint(x))
 '''
 KNOWN = ("prepare", "postprocess")
+HOOKS = ("prepare", "fit")
+NAMES = st.sampled_from("ABCD")
+STATEMENTS = (
+    *("{a} = [1]", "{a} = {b} = [2]", "{a} = [*{b}, 3]", "{a} += {b}", "{a}: list = [4]", "{a}[0] = 5"),
+    *("{a} = [6]; {b} = [7]", "{a} = ['\f\x85\u2028', '''\n# {b}\n# ''']", "# {a}", "\f", "", "\n"),
+    *("def {a}():\n    # {b}\n    return {b}", "if {b}:\n    {a} = [8]", "{a} = {b}; \\\n{b} = [9]"),
+    *("class {a}:\n    x = {b}", "import json as {a}", "{a} = list('''\n# {b}'''); {b} = [10]"),
+    *("for {a} in [{b}]:\n    pass", "del {a}", "{a} = ({b} := [11])"),
+)
 
 
 def lines(text: str) -> list[str]:
@@ -101,6 +113,60 @@ def test_statements_that_change_something_stay_and_statements_that_share_a_line_
 
 def test_what_nobody_uses_stays() -> None:
     assert code_parts.keep("x = 1\ndef prepare(f, c): ...", [], KNOWN) == "x = 1\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'X = ["a"]\nX += ["b"]\ndef prepare(f, c):\n    return 1\ndef fit(t, c):\n    return X\n',
+        "N = 0\ndef prepare(f, c):\n    global N\n    N += 1\n    return N\ndef fit(t, c):\n    return N\n",
+        "\f\nX = 3\ndef fit(t, c):\n    return 2\ndef prepare(f, c):\n    return X\n",
+        "X = '\x85\u2028'\ndef fit(t, c):\n    return 2\n\ndef prepare(f, c):\n    return X\n",
+        'X = """\n# heading"""\ndef fit(t, c):\n    return 2\ndef prepare(f, c):\n    return X\n',
+        'X = """\n# heading\n"""\n# fits\ndef fit(t, c):\n    return 2\ndef prepare(f, c):\n    return X\n',
+        "X = 3\r\n\r\ndef fit(t, c):\r\n    return 2\r\ndef prepare(f, c):\r\n    return X\r\n",
+        "X = 3\r\rdef fit(t, c):\r    return 2\rdef prepare(f, c):\r    return X\r",
+    ],
+)
+def test_a_part_does_what_the_whole_file_does(source: str) -> None:
+    part = code_parts.keep(source, ["prepare"], HOOKS)
+
+    assert called(part) == called(source)
+    assert "def fit" not in part
+
+
+def test_a_source_out_of_which_nothing_can_be_cut_stays_whole() -> None:
+    source = "def prepare(f, c): ...\nX = 3; \\\nY = 4\ndef fit(t, c):\n    return Y\n"
+
+    assert code_parts.keep(source, ["prepare"], HOOKS) == source
+
+
+def called(source: str) -> Any:
+    names: dict[str, Any] = {}
+    exec(source, names)
+    return names["prepare"](None, None)
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> str:
+    """Return a module with two hooks among statements, which may raise when it is imported."""
+    filled = st.builds(lambda text, a, b: text.format(a=a, b=b), st.sampled_from(STATEMENTS), NAMES, NAMES)
+    body = ["A = [0]", "B = [0]", *draw(st.lists(filled, max_size=8))]
+    for hook in HOOKS:
+        text = f"# {hook}\ndef {hook}(f, c):\n    return [getattr(x, '__name__', x) for x in ({draw(NAMES)}, {draw(NAMES)})]"
+        body.insert(draw(st.integers(0, len(body))), text)
+    return "\n".join(body) + "\n"
+
+
+@settings(max_examples=200)
+@given(sources())
+def test_the_part_of_any_module_that_runs_does_what_the_module_does(source: str) -> None:
+    try:
+        expected = called(source)
+    except (NameError, TypeError):
+        assume(False)
+
+    assert called(code_parts.keep(source, ["prepare"], HOOKS)) == expected
 
 
 @pytest.mark.parametrize(
