@@ -66,8 +66,9 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield name
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in names)
-        case ast.Assign(targets=targets):
-            yield from _assigned(targets)
+        case ast.Assign(targets=targets, value=value):
+            within = [part.target for part in ast.walk(value) if isinstance(part, ast.NamedExpr)]
+            yield from _assigned([*targets, *within])
         case ast.AnnAssign(target=ast.Name(id=name)):
             yield name
 

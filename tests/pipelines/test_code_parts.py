@@ -120,6 +120,7 @@ def test_what_nobody_uses_stays() -> None:
     [
         'X = ["a"]\nX += ["b"]\ndef prepare(f, c):\n    return 1\ndef fit(t, c):\n    return X\n',
         "N = 0\ndef prepare(f, c):\n    global N\n    N += 1\n    return N\ndef fit(t, c):\n    return N\n",
+        "X = (Y := 2)\ndef prepare(f, c):\n    return Y\ndef fit(t, c):\n    return X\n",
         "\f\nX = 3\ndef fit(t, c):\n    return 2\ndef prepare(f, c):\n    return X\n",
         "X = '\x85\u2028'\ndef fit(t, c):\n    return 2\n\ndef prepare(f, c):\n    return X\n",
         'X = """\n# heading"""\ndef fit(t, c):\n    return 2\ndef prepare(f, c):\n    return X\n',
@@ -153,7 +154,8 @@ def sources(draw: st.DrawFn) -> str:
     filled = st.builds(lambda text, a, b: text.format(a=a, b=b), st.sampled_from(STATEMENTS), NAMES, NAMES)
     body = ["A = [0]", "B = [0]", *draw(st.lists(filled, max_size=8))]
     for hook in HOOKS:
-        text = f"# {hook}\ndef {hook}(f, c):\n    return [getattr(x, '__name__', x) for x in ({draw(NAMES)}, {draw(NAMES)})]"
+        used = f"({draw(NAMES)}, {draw(NAMES)})"
+        text = f"# {hook}\ndef {hook}(f, c):\n    return [getattr(x, '__name__', x) for x in {used}]"
         body.insert(draw(st.integers(0, len(body))), text)
     return "\n".join(body) + "\n"
 
