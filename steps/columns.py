@@ -28,6 +28,13 @@ class Found:
 
 def read(series: pd.Series[Any]) -> Found:
     """Return a column of a frame; a category counts as its text."""
+    try:
+        return _read(series)
+    except (ValueError, TypeError, OverflowError) as error:  # what a library says may hold a cell
+        return Found(None, None, f"holds values that cannot be kept ({type(error).__name__})")
+
+
+def _read(series: pd.Series[Any]) -> Found:
     if series.isna().all():
         return Found(pa.nulls(len(series)), None)
     if isinstance(series.dtype, pd.CategoricalDtype):

@@ -13,6 +13,7 @@ import pytest
 from steps import columns
 
 DAY = datetime.datetime(2026, 1, 2)
+UNKEPT = "holds values that cannot be kept"
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,10 @@ def test_a_column_has_the_kind_of_its_values(values: Any, kind: str | None, foun
         (["a", 1], "holds values of type int, str"),
         (pd.to_timedelta([1], "s"), "holds values of type timedelta64[ns]"),
         ([1j], "holds values of type complex128"),
+        (pd.Series([datetime.datetime(9999, 12, 31)], dtype=object), f"{UNKEPT} (OutOfBoundsDatetime)"),
+        (pd.Categorical([1, "1"]), f"{UNKEPT} (ValueError)"),
+        (["\ud800"], f"{UNKEPT} (UnicodeEncodeError)"),
+        (pd.Series([10**400], dtype=object), f"{UNKEPT} (OverflowError)"),
     ],
 )
 def test_a_column_that_no_model_takes_is_told(values: Any, problem: str) -> None:
