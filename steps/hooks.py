@@ -27,6 +27,8 @@ LONGEST = 300
 _FOLDERS: set[Path] = set()
 """From which hooks were imported so far."""
 _WORDS = {"true": True, "false": False}
+_INSTALLED = {"site-packages", "dist-packages", f"python{sys.version_info.major}.{sys.version_info.minor}"}
+"""Folders within an environment that hold libraries and Python's own modules."""
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +137,13 @@ def of(folder: Path, entry: Mapping[str, Any], environment: Mapping[str, str]) -
 def _imported_from(folder: Path) -> tuple[Path, ...]:
     """Return the modules that were imported from a folder, which may hold anything beside."""
     places = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    found = {Path(place) for place in places if place and Path(place).is_relative_to(folder)}
+    found = {Path(place) for place in places if place and _is_own(Path(place), folder)}
     return tuple(sorted(path for path in found if path.relative_to(folder).parts[0] != __package__))
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    """Tell whether a file in a folder is the user's own, and not of an environment of Python's that lies in it too."""
+    return path.is_relative_to(folder) and _INSTALLED.isdisjoint(path.relative_to(folder).parts)
 
 
 def import_module(folder: Path, file: str) -> ModuleType:
@@ -168,7 +175,7 @@ def _forget(folder: Path) -> None:
     """Forget what was imported for other hooks, whose modules may have the same names."""
     for name, module in list(sys.modules.items()):
         place = getattr(module, "__file__", None)
-        if place and name.partition(".")[0] != __package__ and any(Path(place).is_relative_to(f) for f in _FOLDERS):
+        if place and name.partition(".")[0] != __package__ and any(_is_own(Path(place), f) for f in _FOLDERS):
             del sys.modules[name]
     sys.path[:] = [place for place in sys.path if Path(place) not in _FOLDERS]
     _FOLDERS.add(folder)
@@ -176,11 +183,17 @@ def _forget(folder: Path) -> None:
 
 
 def _typed(text: str, kind: str | None) -> str | int | float | bool:
-    """Return a parameter as the config has it; it travels as text."""
+    """Return a parameter as the config has it; it travels as text.
+
+    It stays text where it does not fit: a model carries the types of the day that it was trained on.
+    """
     if kind == "bool":
         return _WORDS.get(text.lower(), text)
     numbers: dict[str | None, Callable[[str], int | float]] = {"int": int, "float": float}
-    return numbers[kind](text) if kind in numbers else text
+    try:
+        return numbers[kind](text) if kind in numbers else text
+    except ValueError:
+        return text
 
 
 def _frozen(value: Any) -> Any:
@@ -203,7 +216,7 @@ def _place(error: BaseException, folder: Path) -> str:
         log.error("%s", line)
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
-    inside = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(folder)]
+    inside = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(Path(f.filename), folder)]
     return f"{Path(inside[-1].filename).relative_to(folder)}:{inside[-1].lineno}" if inside else ""
 
 

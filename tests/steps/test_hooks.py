@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steps import contract, hooks, job
+from steps import contract, hooknames, hooks, job
 from steps.hooks import Context, HookError, Hooks
 
 ROOT = Path(__file__).parents[2]
+PYTHONS_OWN = f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture
@@ -83,6 +84,32 @@ def test_other_hooks_with_the_same_names_are_imported_anew(folder: Path) -> None
     assert (call(first), call(load(folder, text))) == (1, 22)
 
 
+@pytest.mark.parametrize("installed", ["lib/python3.12/site-packages", "lib/python3/dist-packages", PYTHONS_OWN])
+def test_what_is_installed_below_the_users_folder_is_not_the_users_own(
+    tmp_path: Path, installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment beside the config, and a step that is run alone on the code there."""
+    (tmp_path / "helpers.py").write_text("X = 1\n")
+    name = f"library_of_{len(installed)}"
+    library = tmp_path / ".venv" / installed / f"{name}.py"
+    library.parent.mkdir(parents=True)
+    library.write_text("def f():\n    raise ValueError('no')\n")
+    (tmp_path / "my_steps.py").write_text(f"import helpers, {name}\ndef prepare(f, c):\n    return {name}.f()\n")
+    monkeypatch.syspath_prepend(str(library.parent))
+    entry = {"code": {"file": "my_steps.py", "hooks": ["prepare"], "parameters": {}}}
+    environment = {hooknames.FOLDER_VARIABLE: str(tmp_path)}
+
+    hooks.load(entry, environment)
+    first = sys.modules[name]
+    found = hooks.load(entry, environment)
+
+    assert found is not None
+    assert sys.modules[name] is first
+    assert found.files == (tmp_path / "helpers.py", tmp_path / "my_steps.py")
+    with pytest.raises(HookError, match=r"my_steps\.py:3"):
+        call(found)
+
+
 def test_parameters_have_the_types_of_the_config(folder: Path) -> None:
     types = {"N": "int", "Rate": "float", "Deep": "bool", "Season": "str"}
     found = load(
@@ -91,6 +118,13 @@ def test_parameters_have_the_types_of_the_config(folder: Path) -> None:
 
     assert call(found) == {"Deep": True, "N": 3, "Rate": 1.0, "Season": "2"}
     assert isinstance(call(found)["Rate"], float)
+
+
+@pytest.mark.parametrize(("kind", "text"), [("int", "winter"), ("int", "1.5"), ("float", "winter"), ("bool", "2")])
+def test_a_parameter_that_does_not_fit_the_type_of_the_training_is_text(folder: Path, kind: str, text: str) -> None:
+    found = load(folder, "def prepare(f, c):\n    return c.parameters['Season']", {"Season": kind}, Season=text)
+
+    assert call(found) == text
 
 
 def test_a_hook_cannot_change_settings_and_parameters(folder: Path) -> None:
