@@ -28,13 +28,13 @@ _NO_TRAINING: Mapping[str, Any] = {"rows": 0, "files": ()}
 """The training data of a run that scores only."""
 
 
-def main(argv: Sequence[str]) -> None:
-    """Run the step.
+def main(argv: Sequence[str], watch: clock.Watch | None = None) -> None:
+    """Run the step; `watch` tells the report when it began, which is now unless given.
 
     Raises:
         StepError: inputs are missing or contradict each other, or the predictions are not complete.
     """
-    watch = clock.Watch()
+    watch = watch or clock.Watch()
     run = read_run(_parse(argv))
     _require_predictions(run)
     root = contract.ml_root() / "processing"  # the job's own volume: sorting may spill more than a root disk holds
